@@ -1,0 +1,102 @@
+package devices
+
+import (
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"modellregion/uplink"
+)
+
+// Visibility says who may see what a device measures.
+type Visibility string
+
+// Internal is the default: the operator alone. Public readings are aggregated
+// and published as open data.
+const (
+	Internal Visibility = "internal"
+	Public   Visibility = "public"
+)
+
+// Device is a sensor in the field: which one, where and for whom.
+type Device struct {
+	EUI          uplink.EUI
+	JoinEUI      uplink.EUI
+	Name         string // for people: "Bahnhofstraße 12, Fahrtrichtung Innenstadt"
+	Station      string // public identifier; never the DevEUI
+	Municipality string // id of a municipality of the region: "paderborn"
+	Domain       uplink.Domain
+	Profile      string // id of its Profile
+	Edge         string // name of the edge gateway that serves it
+	Place        Place
+	Visibility   Visibility
+	Keys         Keys
+}
+
+// Place is a point in WGS 84, degrees north and east.
+type Place struct{ Lat, Lon float64 }
+
+// Keys is what a device proves itself with. It prints as the kind of keys it
+// holds, never as the keys.
+type Keys struct {
+	AppKey           Key // OTAA
+	DevAddr          [4]byte
+	NwkSKey, AppSKey Key // ABP
+}
+
+// Key is an AES-128 key, most significant byte first.
+type Key [16]byte
+
+// ParseKey reads 32 hexadecimal digits. The error does not repeat them.
+func ParseKey(s string) (Key, error) {
+	var k Key
+	if len(s) != 32 {
+		return Key{}, fmt.Errorf("key has %d characters, want 32 hexadecimal digits", len(s))
+	}
+	if _, err := hex.Decode(k[:], []byte(s)); err != nil {
+		return Key{}, fmt.Errorf("key holds something else than the 32 hexadecimal digits wanted")
+	}
+	return k, nil
+}
+
+// Hex returns the key in the clear, as 32 lower-case hexadecimal digits.
+func (k Key) Hex() string { return hex.EncodeToString(k[:]) }
+
+// String does not show the key.
+func (k Key) String() string {
+	if k == (Key{}) {
+		return "none"
+	}
+	return "secret"
+}
+
+// Format does not show the key either, whatever the verb.
+func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
+
+// LogValue does not show the key either.
+func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
+
+// OTAA reports whether the device joins over the air.
+func (k Keys) OTAA() bool { return k.AppKey != Key{} }
+
+// ABP reports whether the device comes with a session.
+func (k Keys) ABP() bool { return k.NwkSKey != Key{} && k.AppSKey != Key{} }
+
+// Profile is what all devices of one model have in common.
+type Profile struct {
+	ID       string        `yaml:"id"`
+	Name     string        `yaml:"name"`
+	Vendor   string        `yaml:"vendor"`
+	Source   string        `yaml:"source"` // where the payload format is documented
+	Domain   uplink.Domain `yaml:"domain"`
+	Interval time.Duration `yaml:"interval"` // between two uplinks, as configured in the field
+	Codec    Codec         `yaml:"codec"`
+}
+
+// Codec is the source of what turns a payload into readings; package
+// devices/codec compiles it. It travels to the edges as JSON.
+type Codec struct {
+	Kind   string `yaml:"kind" json:"kind"` // "layout"
+	Source string `yaml:"source" json:"source"`
+}

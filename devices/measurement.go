@@ -1,0 +1,88 @@
+package devices
+
+import (
+	"time"
+
+	"modellregion/uplink"
+)
+
+// Reading is one decoded value of a known quantity.
+type Reading struct {
+	Quantity *Quantity
+	Channel  string // lane, phase, direction or depth; empty when there is one
+	Value    float64
+}
+
+// Report is what one uplink said, checked and placed: ready to be stored. The
+// readings and the reception of one report share its time.
+type Report struct {
+	Device       uplink.EUI
+	Station      string // where the device stands, as in Device.Station
+	Municipality string
+	Domain       uplink.Domain
+	Time         time.Time // UTC, whole milliseconds
+	Readings     []Reading
+	FCnt         uint32
+	Lost         uint32 // frames missed before this one
+	DR           uint8
+	RX           []uplink.Reception
+}
+
+// DeadLetter is a message, or a part of one, that can never be stored as it
+// is, kept with the reason so that it can be looked at and replayed.
+type DeadLetter struct {
+	Time    time.Time // of the uplink where it is known, else of arrival
+	Edge    string
+	Reason  string // a short fixed word: "codec", "range", "unknown_device"
+	Message string // what arrived; storage may cut it
+}
+
+// Span is a half-open interval of time, [Start, End).
+type Span struct{ Start, End time.Time }
+
+// Contains reports whether t lies in the span.
+func (s Span) Contains(t time.Time) bool { return !t.Before(s.Start) && t.Before(s.End) }
+
+// Aggregate is what a window of time says of one quantity on one channel of
+// one station. Which of the numbers are meaningful depends on the quantity's
+// kind.
+type Aggregate struct {
+	Station  string
+	Quantity *Quantity
+	Channel  string
+	Start    time.Time     // of the window, UTC
+	Window   time.Duration // length of the window
+
+	Count    int     // readings in the window
+	Mean     float64 // of a gauge
+	Min, Max float64 // of a gauge
+	Sum      float64 // of a count
+	First    float64 // of a meter: reading at the begin of the window
+	Last     float64 // of a meter: reading at its end; Sum is the difference
+	Mode     float64 // of a category: the most frequent code
+	Coverage float64 // received ÷ expected readings, 0 to 1
+}
+
+// Value returns the one number that stands for the window: the mean of a
+// gauge, the sum of a count, the difference of a meter, the most frequent
+// code of a category.
+func (a *Aggregate) Value() float64 {
+	switch a.Quantity.Kind {
+	case Count, Meter:
+		return a.Sum
+	case Category:
+		return a.Mode
+	default:
+		return a.Mean
+	}
+}
+
+// Station is a public place where something is measured. It says nothing of
+// the device that stands there.
+type Station struct {
+	ID           string
+	Name         string
+	Municipality string
+	Domain       uplink.Domain
+	Place        Place
+}

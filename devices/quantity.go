@@ -1,0 +1,165 @@
+package devices
+
+import (
+	"slices"
+	"strings"
+
+	"modellregion/uplink"
+)
+
+// Kind says how the values of a quantity behave and so how they may be
+// aggregated.
+type Kind string
+
+// The four kinds.
+const (
+	Gauge    Kind = "gauge"    // a level at an instant or its mean: average it
+	Count    Kind = "count"    // events since the last report: add it up
+	Meter    Kind = "meter"    // ever growing: take differences
+	Category Kind = "category" // a code of Quantity.Categories: take the most frequent
+)
+
+// Quantity fixes what a named number means. The unit is a UCUM code; Min and
+// Max bound what is physically possible for the sensors in the field, and a
+// value outside is a fault, not a measurement.
+type Quantity struct {
+	Name     string // as on the wire and in storage: "speed_mean"
+	Domain   uplink.Domain
+	Unit     string // UCUM: "km/h", "Cel", "1"
+	Kind     Kind
+	Min, Max float64
+	De, En   string // one line for people
+	// Categories are the texts of a category's codes 0, 1, 2 …
+	Categories []string
+}
+
+// Symbol returns the unit as people write it: "°C" for the UCUM code "Cel".
+func (q *Quantity) Symbol() string {
+	switch q.Unit {
+	case "1", "{#}", "{category}":
+		return ""
+	case "Cel":
+		return "°C"
+	case "W.h":
+		return "Wh"
+	case "V.A":
+		return "VA"
+	case "ug/m3":
+		return "µg/m³"
+	case "um":
+		return "µm"
+	case "m/s2":
+		return "m/s²"
+	case "deg":
+		return "°"
+	default:
+		return q.Unit
+	}
+}
+
+// Valid reports whether v is possible for the quantity. NaN and infinities
+// never are; a category takes only the codes it has.
+func (q *Quantity) Valid(v float64) bool {
+	if q.Kind == Category {
+		return v >= 0 && v < float64(len(q.Categories)) && v == float64(int(v))
+	}
+	return v >= q.Min && v <= q.Max // false for NaN
+}
+
+// Text returns the name of a category's code, or "" for a code it lacks.
+func (q *Quantity) Text(v float64) string {
+	if q.Kind != Category || !q.Valid(v) {
+		return ""
+	}
+	return q.Categories[int(v)]
+}
+
+// Code returns the code of a category's text, and false for a text it lacks.
+func (q *Quantity) Code(text string) (float64, bool) {
+	i := slices.Index(q.Categories, text)
+	return float64(i), i >= 0
+}
+
+// Lookup returns the quantity of that name, and false when there is none.
+func Lookup(name string) (*Quantity, bool) {
+	i, ok := slices.BinarySearchFunc(byName, name, func(q *Quantity, n string) int {
+		return strings.Compare(q.Name, n)
+	})
+	if !ok {
+		return nil, false
+	}
+	return byName[i], true
+}
+
+// Quantities returns all quantities, by domain and in the order of the table.
+// The caller must not change them.
+func Quantities() []*Quantity { return slices.Clone(inOrder) }
+
+var inOrder, byName = func() (ordered, sorted []*Quantity) {
+	for i := range table {
+		ordered = append(ordered, &table[i])
+	}
+	sorted = slices.Clone(ordered)
+	slices.SortFunc(sorted, func(a, b *Quantity) int { return strings.Compare(a.Name, b.Name) })
+	return ordered, sorted
+}()
+
+// Health is the domain of the quantities that every device may report; it is
+// no domain of the wire: they travel with the domain of their device.
+const Health uplink.Domain = "health"
+
+// SurfaceStates are the codes of surface_state, after DATEX II
+// WeatherRelatedRoadConditionTypeEnum and the German TLS codes.
+var surfaceStates = []string{"unknown", "dry", "moist", "wet", "slush", "snow", "ice", "hoarfrost"}
+
+// The table. Bounds are those of the sensors and networks in the field:
+// low-voltage grids for voltages, the record of the German weather service
+// with a margin for temperatures, one detector in one report for counts.
+var table = []Quantity{
+	{"vehicle_count", uplink.Traffic, "{#}", Count, 0, 100_000, "Fahrzeuge im Berichtszeitraum", "vehicles in the reporting interval", nil},
+	{"vehicle_count_car", uplink.Traffic, "{#}", Count, 0, 100_000, "Pkw im Berichtszeitraum", "cars in the reporting interval", nil},
+	{"vehicle_count_truck", uplink.Traffic, "{#}", Count, 0, 100_000, "Lkw im Berichtszeitraum", "trucks in the reporting interval", nil},
+	{"vehicle_count_bus", uplink.Traffic, "{#}", Count, 0, 100_000, "Busse im Berichtszeitraum", "buses in the reporting interval", nil},
+	{"vehicle_count_motorcycle", uplink.Traffic, "{#}", Count, 0, 100_000, "Motorräder im Berichtszeitraum", "motorcycles in the reporting interval", nil},
+	{"vehicle_count_bicycle", uplink.Traffic, "{#}", Count, 0, 100_000, "Fahrräder im Berichtszeitraum", "bicycles in the reporting interval", nil},
+	{"pedestrian_count", uplink.Traffic, "{#}", Count, 0, 100_000, "Fußgänger im Berichtszeitraum", "pedestrians in the reporting interval", nil},
+	{"speed_mean", uplink.Traffic, "km/h", Gauge, 0, 300, "mittlere Geschwindigkeit", "mean speed", nil},
+	{"speed_p85", uplink.Traffic, "km/h", Gauge, 0, 300, "Geschwindigkeit, die 85 % nicht überschreiten", "speed that 85 % do not exceed", nil},
+	{"occupancy", uplink.Traffic, "1", Gauge, 0, 1, "Anteil der Zeit, in der ein Fahrzeug über dem Detektor steht", "share of time a vehicle is over the detector", nil},
+	{"headway", uplink.Traffic, "s", Gauge, 0, 86_400, "mittlerer zeitlicher Abstand der Fahrzeuge", "mean time between vehicles", nil},
+
+	{"voltage", uplink.Energy, "V", Gauge, 0, 1_000, "Spannung Leiter gegen Neutralleiter", "voltage, phase to neutral", nil},
+	{"current", uplink.Energy, "A", Gauge, -10_000, 10_000, "Strom", "current", nil},
+	{"power_active", uplink.Energy, "W", Gauge, -50e6, 50e6, "Wirkleistung, negativ bei Einspeisung", "active power, negative when feeding in", nil},
+	{"power_reactive", uplink.Energy, "var", Gauge, -50e6, 50e6, "Blindleistung", "reactive power", nil},
+	{"power_apparent", uplink.Energy, "V.A", Gauge, 0, 50e6, "Scheinleistung", "apparent power", nil},
+	{"power_factor", uplink.Energy, "1", Gauge, -1, 1, "Leistungsfaktor", "power factor", nil},
+	{"frequency", uplink.Energy, "Hz", Gauge, 40, 60, "Netzfrequenz", "mains frequency", nil},
+	{"energy_import", uplink.Energy, "W.h", Meter, 0, 1e15, "Zählerstand Bezug", "meter reading, imported energy", nil},
+	{"energy_export", uplink.Energy, "W.h", Meter, 0, 1e15, "Zählerstand Einspeisung", "meter reading, exported energy", nil},
+	{"load", uplink.Energy, "%", Gauge, 0, 1_000, "Auslastung des Transformators", "load of the transformer", nil},
+
+	{"surface_temperature", uplink.Road, "Cel", Gauge, -50, 90, "Temperatur der Fahrbahnoberfläche", "temperature of the road surface", nil},
+	{"freezing_temperature", uplink.Road, "Cel", Gauge, -50, 10, "Gefriertemperatur der Flüssigkeit auf der Fahrbahn", "freezing temperature of the liquid on the road", nil},
+	{"surface_state", uplink.Road, "{category}", Category, 0, 7, "Zustand der Fahrbahnoberfläche", "state of the road surface", surfaceStates},
+	{"water_film", uplink.Road, "um", Gauge, 0, 10_000, "Dicke des Wasserfilms", "thickness of the water film", nil},
+	{"ice_fraction", uplink.Road, "1", Gauge, 0, 1, "Eisanteil", "share of ice", nil},
+	{"friction", uplink.Road, "1", Gauge, 0, 1, "Griffigkeit", "friction", nil},
+	{"roughness_iri", uplink.Road, "m/km", Gauge, 0, 50, "Längsebenheit (International Roughness Index)", "roughness (International Roughness Index)", nil},
+	{"vibration_rms", uplink.Road, "m/s2", Gauge, 0, 500, "Schwingbeschleunigung, Effektivwert", "vibration, root mean square", nil},
+
+	{"air_temperature", uplink.Environment, "Cel", Gauge, -50, 60, "Lufttemperatur", "air temperature", nil},
+	{"relative_humidity", uplink.Environment, "%", Gauge, 0, 100, "relative Luftfeuchte", "relative humidity", nil},
+	{"air_pressure", uplink.Environment, "hPa", Gauge, 800, 1_100, "Luftdruck am Ort", "air pressure at the place", nil},
+	{"pm10", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Feinstaub PM10", "particulate matter PM10", nil},
+	{"pm2_5", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Feinstaub PM2,5", "particulate matter PM2.5", nil},
+	{"no2", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Stickstoffdioxid", "nitrogen dioxide", nil},
+	{"o3", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Ozon", "ozone", nil},
+	{"noise_laeq", uplink.Environment, "dB", Gauge, 0, 160, "äquivalenter Dauerschallpegel, A-bewertet", "equivalent continuous sound level, A-weighted", nil},
+	{"precipitation", uplink.Environment, "mm", Count, 0, 200, "Niederschlag im Berichtszeitraum", "precipitation in the reporting interval", nil},
+	{"wind_speed", uplink.Environment, "m/s", Gauge, 0, 120, "Windgeschwindigkeit", "wind speed", nil},
+	{"wind_direction", uplink.Environment, "deg", Gauge, 0, 360, "Richtung, aus der der Wind weht", "direction the wind blows from", nil},
+
+	{"battery_voltage", Health, "V", Gauge, 0, 60, "Batteriespannung", "battery voltage", nil},
+	{"battery_level", Health, "%", Gauge, 0, 100, "Ladestand der Batterie", "battery level", nil},
+}

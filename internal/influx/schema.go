@@ -1,0 +1,58 @@
+package influx
+
+// Buckets. The public side is given credentials for Open alone.
+const (
+	Raw  = "raw"  // what the devices said; RawRetention
+	Open = "open" // what the public may have; kept for ever
+)
+
+// Measurements of bucket raw beside the four domains, each of which is a
+// measurement of that name with one float field per quantity and the tags
+// device, station, municipality and channel.
+const (
+	MeasurementRadio      = "radio"       // tags device, gateway; fields rssi, snr, dr, f_cnt, lost
+	MeasurementPlace      = "place"       // tags device, station, municipality, domain, name; fields lat, lon
+	MeasurementDeadLetter = "dead_letter" // tags edge, reason; field message (text)
+	MeasurementDirty      = "dirty"       // tag domain; field window: begin of a window that got readings, Unix seconds; its time is that of arrival
+)
+
+// In bucket open a dataset is a measurement of that name with the tags
+// station, quantity, channel and window ("15m") and those of these fields
+// that its quantity's kind has; its time is the begin of the window.
+const (
+	FieldCount    = "count"    // readings in the window
+	FieldMean     = "mean"     // gauge
+	FieldMin      = "min"      // gauge
+	FieldMax      = "max"      // gauge
+	FieldSum      = "sum"      // count; meter: last minus first
+	FieldMode     = "mode"     // category: most frequent code
+	FieldCoverage = "coverage" // received ÷ expected readings, 0 to 1
+)
+
+// Tags.
+const (
+	TagDevice       = "device"  // DevEUI, 16 lower-case hexadecimal digits
+	TagStation      = "station" // public identifier of the place
+	TagMunicipality = "municipality"
+	TagChannel      = "channel" // lane, phase, direction, depth; absent when there is one
+	TagGateway      = "gateway"
+	TagDomain       = "domain"
+	TagName         = "name"
+	TagEdge         = "edge"
+	TagReason       = "reason"
+	TagQuantity     = "quantity"
+	TagWindow       = "window"
+)
+
+// Fields of the measurements above.
+const (
+	FieldRSSI    = "rssi"
+	FieldSNR     = "snr"
+	FieldDR      = "dr"
+	FieldFCnt    = "f_cnt"
+	FieldLost    = "lost"
+	FieldLat     = "lat"
+	FieldLon     = "lon"
+	FieldMessage = "message"
+	FieldWindow  = "window"
+)
