@@ -43,6 +43,17 @@ type Span struct{ Start, End time.Time }
 // Contains reports whether t lies in the span.
 func (s Span) Contains(t time.Time) bool { return !t.Before(s.Start) && t.Before(s.End) }
 
+// DirtyMark says that readings for a window of a domain have arrived, so that
+// what is computed from the window is out of date.
+type DirtyMark struct {
+	Domain  uplink.Domain
+	Window  time.Time // begin of the window of DirtyWindow, UTC
+	Arrived time.Time // when the readings were written, by the platform's clock
+}
+
+// DirtyWindow is the length of the windows that a DirtyMark names.
+const DirtyWindow = 15 * time.Minute
+
 // Aggregate is what a window of time says of one quantity on one channel of
 // one station. Which of the numbers are meaningful depends on the quantity's
 // kind.
