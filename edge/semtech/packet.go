@@ -1,0 +1,115 @@
+package semtech
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/brocaar/lorawan"
+)
+
+// Kind is the identifier of a datagram, its fourth byte.
+type Kind byte
+
+// The kinds of datagrams.
+const (
+	PushData Kind = 0 // gateway: frames heard, statistics
+	PushAck  Kind = 1 // server, answers PushData with its token
+	PullData Kind = 2 // gateway: keeps the way for downlinks open
+	PullResp Kind = 3 // server: a downlink
+	PullAck  Kind = 4 // server, answers PullData with its token
+	TXAck    Kind = 5 // gateway, answers PullResp with its token; since version 2
+)
+
+// MaxDatagram is the largest payload of a UDP datagram over IPv4.
+const MaxDatagram = 65_507
+
+// Why a datagram or a part of one was not used: the words that
+// Receiver.Dropped is given.
+const (
+	DropMalformed  = "malformed"  // not a datagram, JSON or rxpk of this protocol
+	DropVersion    = "version"    // neither version 1 nor 2
+	DropKind       = "kind"       // a datagram that only servers send
+	DropGateway    = "gateway"    // the gateway is not allowed
+	DropOversize   = "oversize"   // more than MaxDatagram bytes, or a frame of more than 255
+	DropCRC        = "crc"        // a frame with a bad CRC or none
+	DropModulation = "modulation" // neither LoRa nor FSK
+	DropBusy       = "busy"       // the receiver was too slow and the queue is full
+	DropUnexpected = "unexpected" // a TX_ACK that nobody waits for
+)
+
+// dropError is an error that knows its reason among the Drop words.
+type dropError struct {
+	reason string
+	err    error
+}
+
+func (e *dropError) Error() string { return e.err.Error() }
+func (e *dropError) Unwrap() error { return e.err }
+
+func dropf(reason, format string, args ...any) error {
+	return &dropError{reason, fmt.Errorf(format, args...)}
+}
+
+// dropReason returns the reason of an error made by dropf, else "malformed".
+func dropReason(err error) string {
+	if d, ok := errors.AsType[*dropError](err); ok {
+		return d.reason
+	}
+	return DropMalformed
+}
+
+// Packet is a datagram with its header taken apart.
+type Packet struct {
+	Version byte // 1 or 2
+	Token   uint16
+	Kind    Kind
+	Gateway lorawan.EUI64 // of PushData, PullData and TXAck; zero in the others
+	JSON    []byte        // of PushData, PullResp and TXAck; it may be empty
+}
+
+// hasGateway says whether the header carries the gateway's EUI: what gateways
+// send does, what servers send does not.
+func (k Kind) hasGateway() bool { return k == PushData || k == PullData || k == TXAck }
+
+// Parse takes a datagram apart. The packet's JSON is a part of the datagram,
+// not a copy, and has not been looked at.
+func Parse(datagram []byte) (Packet, error) {
+	if len(datagram) > MaxDatagram {
+		return Packet{}, dropf(DropOversize, "datagram has %d bytes, at most %d are allowed", len(datagram), MaxDatagram)
+	}
+	if len(datagram) < 4 {
+		return Packet{}, dropf(DropMalformed, "datagram has %d bytes, want at least 4", len(datagram))
+	}
+	p := Packet{
+		Version: datagram[0],
+		Token:   binary.BigEndian.Uint16(datagram[1:]),
+		Kind:    Kind(datagram[3]),
+		JSON:    datagram[4:],
+	}
+	if p.Version != 1 && p.Version != 2 {
+		return Packet{}, dropf(DropVersion, "datagram has protocol version %d, want 1 or 2", p.Version)
+	}
+	if p.Kind > TXAck {
+		return Packet{}, dropf(DropMalformed, "datagram has kind %d, want 0 to 5", p.Kind)
+	}
+	if p.Kind.hasGateway() {
+		if len(p.JSON) < len(p.Gateway) {
+			return Packet{}, dropf(DropMalformed, "datagram of kind %d has %d bytes, want at least 12", p.Kind, len(datagram))
+		}
+		copy(p.Gateway[:], p.JSON)
+		p.JSON = p.JSON[len(p.Gateway):]
+	}
+	return p, nil
+}
+
+// Append appends the datagram to dst.
+func (p Packet) Append(dst []byte) []byte {
+	dst = append(dst, p.Version)
+	dst = binary.BigEndian.AppendUint16(dst, p.Token)
+	dst = append(dst, byte(p.Kind))
+	if p.Kind.hasGateway() {
+		dst = append(dst, p.Gateway[:]...)
+	}
+	return append(dst, p.JSON...)
+}
