@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"fmt"
 	"time"
 
 	"modellregion/uplink"
@@ -35,6 +36,21 @@ type DeadLetter struct {
 	Edge    string
 	Reason  string // a short fixed word: "codec", "range", "unknown_device"
 	Message string // what arrived; storage may cut it
+}
+
+// RefusedError tells which reports of a batch can never be stored as they are.
+// All others are stored.
+type RefusedError struct{ Reports []RefusedReport }
+
+// RefusedReport is a report by its index in the batch, and why it was refused.
+type RefusedReport struct {
+	Index int
+	Err   error
+}
+
+// Error implements error.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%d reports were refused, the first: %v", len(e.Reports), e.Reports[0].Err)
 }
 
 // Span is a half-open interval of time, [Start, End).

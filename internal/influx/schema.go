@@ -13,7 +13,8 @@ const (
 	MeasurementRadio      = "radio"       // tags device, gateway; fields rssi, snr, dr, f_cnt, lost
 	MeasurementPlace      = "place"       // tags device, station, municipality, domain, name; fields lat, lon
 	MeasurementDeadLetter = "dead_letter" // tags edge, reason; field message (text)
-	MeasurementDirty      = "dirty"       // tag domain; field window: begin of a window that got readings, Unix seconds; its time is that of arrival
+	MeasurementDirty      = "dirty"       // tag domain; fields window: begin of a window that got readings, Unix seconds; at: see encodeMarks
+	MeasurementCursor     = "cursor"      // in bucket open: field cursor, arrival until which dirty windows are dealt with, Unix microseconds
 )
 
 // In bucket open a dataset is a measurement of that name with the tags
@@ -55,4 +56,6 @@ const (
 	FieldLon     = "lon"
 	FieldMessage = "message"
 	FieldWindow  = "window"
+	FieldAt      = "at"
+	FieldCursor  = "cursor"
 )
