@@ -1,0 +1,74 @@
+package edge
+
+import (
+	"crypto/tls"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"modellregion/uplink"
+)
+
+// Config is everything an edge is told from outside. Zero durations and
+// sizes mean the defaults named at each.
+type Config struct {
+	Name     string       // of the edge, and its MQTT user name
+	Dir      string       // for the database; created when missing
+	UDP      string       // host:port for packet forwarders; loopback or VPN only, for the protocol knows no authentication
+	Gateways []uplink.EUI // served; empty: every gateway
+
+	MQTT MQTT
+
+	DedupWindow    time.Duration // 200 ms: how long further receptions of a frame are awaited
+	CommitInterval time.Duration // 50 ms: how long a group of frames may wait for its commit
+	Window         int           // 4096: uplinks that may be sent and unconfirmed
+
+	Version string // of the program, for the status message
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+}
+
+// MQTT says how to reach the broker.
+type MQTT struct {
+	URL      string
+	Username string // Name when empty
+	Password string
+	TLS      *tls.Config
+}
+
+const (
+	defaultDedupWindow    = 200 * time.Millisecond
+	defaultCommitInterval = 50 * time.Millisecond
+	defaultWindow         = 4096
+
+	// These bound what a kill can take that was acknowledged to a packet
+	// forwarder: maxHeard + maxCollected + maxGroup frames.
+	maxHeard     = 512  // frames between the sockets and the process loop
+	maxCollected = 2048 // frames in the deduplication window
+	maxGroup     = 1024 // uplinks of one commit
+
+	maxDown  = 256 // downlinks on their way to gateways
+	maxNotes = 256 // events and statistics waiting to be published
+)
+
+func (c *Config) setDefaults() {
+	if c.DedupWindow == 0 {
+		c.DedupWindow = defaultDedupWindow
+	}
+	if c.CommitInterval == 0 {
+		c.CommitInterval = defaultCommitInterval
+	}
+	if c.Window == 0 {
+		c.Window = defaultWindow
+	}
+	if c.MQTT.Username == "" {
+		c.MQTT.Username = c.Name
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+	}
+}

@@ -1,0 +1,118 @@
+package edge
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/brocaar/lorawan"
+
+	"modellregion/devices"
+	"modellregion/devices/codec"
+	session "modellregion/edge/lorawan"
+	"modellregion/uplink"
+)
+
+// served is what the edge knows of a device beside its session.
+type served struct {
+	domain  uplink.Domain
+	profile string
+	codec   codec.Decoder // nil when the profile's codec does not compile
+}
+
+// restoreDevices starts with the list and the sessions of the last run, so
+// that the edge works before it has reached the platform.
+func (e *Edge) restoreDevices() error {
+	data, err := e.store.deviceList()
+	if err != nil || data == nil {
+		return err
+	}
+	list, err := uplink.DecodeDeviceList(data)
+	if err != nil {
+		return fmt.Errorf("device list on disk: %w", err)
+	}
+	return e.useDevices(list)
+}
+
+// applyDevices takes a list from the platform. One that cannot be read leaves
+// the edge as it is.
+func (e *Edge) applyDevices(data []byte, g *group) {
+	list, err := uplink.DecodeDeviceList(data)
+	if err == nil && e.ready.Load() && list.Version == e.version.Load() {
+		return // the retained message again, after a reconnect
+	}
+	if err == nil {
+		err = e.useDevices(list)
+	}
+	if err != nil {
+		e.metrics.badMessages.WithLabelValues(string(uplink.KindDevices)).Inc()
+		e.cfg.Log.Error("device list refused, going on with the last one", "err", err)
+		return
+	}
+	g.devices = data
+	e.cfg.Log.Info("device list in use", "version", list.Version, "devices", len(list.Devices))
+	e.postStatus()
+}
+
+// useDevices makes sessions and codecs follow the list. An entry that is wrong
+// is left out and logged; the others are served.
+func (e *Edge) useDevices(list uplink.DeviceList) error {
+	saved, err := e.store.sessions()
+	if err != nil {
+		return err
+	}
+	codecs := make(map[string]codec.Decoder, len(list.Profiles))
+	for id, raw := range list.Profiles {
+		c, err := compileProfile(raw)
+		if err != nil {
+			e.cfg.Log.Error("codec of profile cannot be used, its payloads stay undecoded", "profile", id, "err", err)
+			continue
+		}
+		codecs[id] = c
+	}
+	known := make(map[uplink.EUI]served, len(list.Devices))
+	keys := make([]session.Device, 0, len(list.Devices))
+	for _, d := range list.Devices {
+		k, err := sessionDevice(d)
+		if err != nil {
+			e.cfg.Log.Error("device cannot be served", "dev_eui", d.DevEUI, "err", err)
+			continue
+		}
+		keys = append(keys, k)
+		known[d.DevEUI] = served{domain: d.Domain, profile: d.Profile, codec: codecs[d.Profile]}
+	}
+	e.network.SetDevices(keys, func(eui lorawan.EUI64) (session.State, bool) {
+		s, ok := saved[eui]
+		return s, ok
+	})
+	e.devices = known
+	e.metrics.devices.Set(float64(len(known)))
+	e.version.Store(list.Version)
+	e.ready.Store(true)
+	return nil
+}
+
+func compileProfile(raw json.RawMessage) (codec.Decoder, error) {
+	var c devices.Codec
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return nil, fmt.Errorf("read codec: %w", err)
+	}
+	return codec.Compile(c)
+}
+
+func sessionDevice(d uplink.ListedDevice) (session.Device, error) {
+	out := session.Device{DevEUI: lorawan.EUI64(d.DevEUI), JoinEUI: lorawan.EUI64(d.JoinEUI)}
+	if !d.Domain.Valid() {
+		return out, fmt.Errorf("domain %q is unknown", d.Domain)
+	}
+	if d.AppKey != "" {
+		key, err := devices.ParseKey(d.AppKey)
+		out.AppKey = lorawan.AES128Key(key)
+		return out, err
+	}
+	nwk, err1 := devices.ParseKey(d.NwkSKey)
+	app, err2 := devices.ParseKey(d.AppSKey)
+	err3 := out.DevAddr.UnmarshalText([]byte(d.DevAddr))
+	out.ABP, out.NwkSKey, out.AppSKey = true, lorawan.AES128Key(nwk), lorawan.AES128Key(app)
+	return out, errors.Join(err1, err2, err3)
+}

@@ -1,0 +1,279 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/brocaar/lorawan"
+	"golang.org/x/sync/errgroup"
+
+	"modellregion/devices"
+	session "modellregion/edge/lorawan"
+	"modellregion/edge/radio"
+	"modellregion/edge/semtech"
+	"modellregion/internal/mqtt"
+	"modellregion/uplink"
+)
+
+// Edge is a gateway's side of the platform.
+type Edge struct {
+	cfg     Config
+	metrics *metrics
+	store   *store
+	semtech *semtech.Server
+	mqtt    *mqtt.Client
+	outbox  *outbox
+
+	frames chan radio.Frame
+	lists  chan []byte // device lists as they arrive
+	down   chan answer
+	notes  chan note
+
+	ready   atomic.Bool   // a device list is in use
+	version atomic.Uint64 // of that list
+
+	// What follows belongs to the process loop alone.
+	network *session.Network
+	devices map[uplink.EUI]served
+	scratch []devices.Reading
+	depth   int
+}
+
+const (
+	downWorkers    = 16 // downlinks that wait for their gateway at the same time
+	statusInterval = time.Minute
+)
+
+// Open opens the edge's database and its UDP socket. Run must follow.
+func Open(cfg Config) (*Edge, error) {
+	cfg.setDefaults()
+	if err := uplink.CheckEdgeName(cfg.Name); err != nil {
+		return nil, err
+	}
+	network, err := session.New(session.Config{Rand: rand.Reader})
+	if err != nil {
+		return nil, err
+	}
+	s, err := openStore(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &Edge{
+		cfg: cfg, metrics: newMetrics(cfg.Metrics), store: s, network: network,
+		frames: make(chan radio.Frame, maxHeard),
+		lists:  make(chan []byte, 1),
+		down:   make(chan answer, maxDown),
+		notes:  make(chan note, maxNotes),
+	}
+	if err := e.open(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return e, nil
+}
+
+func (e *Edge) open() error {
+	var err error
+	if e.depth, err = e.store.depth(); err != nil {
+		return err
+	}
+	e.metrics.depth.Set(float64(e.depth))
+	if err := e.restoreDevices(); err != nil {
+		return err
+	}
+	will, err := json.Marshal(uplink.Status{V: uplink.Version, Epoch: e.store.epoch})
+	if err != nil {
+		return fmt.Errorf("build last will: %w", err)
+	}
+	e.mqtt, err = mqtt.New(mqtt.Config{
+		URL: e.cfg.MQTT.URL, Username: e.cfg.MQTT.Username, Password: e.cfg.MQTT.Password, TLS: e.cfg.MQTT.TLS,
+		ClientID: "edge-" + e.cfg.Name,
+		Will:     &mqtt.Message{Topic: e.topic(uplink.KindStatus).String(), QoS: 1, Retained: true, Payload: will},
+		OnUp: func(context.Context) {
+			e.metrics.connected.Set(1)
+			e.outbox.reset()
+			e.postStatus()
+		},
+		OnDown: func(error) { e.metrics.connected.Set(0) },
+		Log:    e.cfg.Log,
+	})
+	if err != nil {
+		return err
+	}
+	e.mqtt.Subscribe(e.topic(uplink.KindStored).String(), 1, e.onStored)
+	e.mqtt.Subscribe(e.topic(uplink.KindDevices).String(), 1, e.onDevices)
+	e.outbox = newOutbox(&e.cfg, e.store, e.mqtt, e.metrics)
+	var allow []lorawan.EUI64
+	for _, g := range e.cfg.Gateways {
+		allow = append(allow, lorawan.EUI64(g))
+	}
+	e.semtech, err = semtech.Listen(e.cfg.UDP, semtech.Options{Allow: allow, Log: e.cfg.Log})
+	return err
+}
+
+// Addr returns where packet forwarders reach the edge.
+func (e *Edge) Addr() netip.AddrPort { return e.semtech.Addr() }
+
+// Ready returns nil when the edge can do its work, or what it still lacks.
+func (e *Edge) Ready() error {
+	switch {
+	case !e.ready.Load():
+		return errors.New("no device list yet")
+	case !e.mqtt.Connected():
+		return errors.New("no connection to the broker")
+	}
+	return nil
+}
+
+// Outbox returns how many uplinks wait on disk for their confirmation.
+func (e *Edge) Outbox() (int, error) { return e.store.depth() }
+
+// Run works until ctx ends, then commits what was heard and closes everything.
+func (e *Edge) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		// The process loop ends after the last frame, so that none is lost
+		// that was acknowledged.
+		defer close(e.frames)
+		return e.semtech.Run(ctx, receiver{e})
+	})
+	group.Go(func() error { return e.process(ctx) })
+	group.Go(func() error { return e.outbox.run(ctx) })
+	group.Go(func() error { return e.mqtt.Run(ctx) })
+	group.Go(func() error { return e.publishNotes(ctx) })
+	for range downWorkers {
+		group.Go(func() error { return e.sendDown(ctx) })
+	}
+	err := group.Wait()
+	if closeErr := e.store.close(); closeErr != nil {
+		err = errors.Join(err, fmt.Errorf("close the edge's database: %w", closeErr))
+	}
+	return err
+}
+
+func (e *Edge) topic(k uplink.Kind) uplink.Topic { return uplink.Topic{Edge: e.cfg.Name, Kind: k} }
+
+// receiver is what the gateway protocol sees of the edge.
+type receiver struct{ e *Edge }
+
+// Frame implements semtech.Receiver.
+func (r receiver) Frame(ctx context.Context, f radio.Frame) error {
+	select {
+	case r.e.frames <- f:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stats implements semtech.Receiver.
+func (r receiver) Stats(_ context.Context, s radio.Stats) {
+	at := s.Time
+	if at.IsZero() {
+		at = time.Now()
+	}
+	r.e.post(note{
+		topic: uplink.Topic{Edge: r.e.cfg.Name, Kind: uplink.KindGateway, EUI: uplink.EUI(s.Gateway)},
+		message: uplink.GatewayStats{
+			V: uplink.Version, Time: at.UTC(), Received: s.Received, ReceivedOK: s.ReceivedOK,
+			Forwarded: s.Forwarded, AckedPct: s.AckedPct, Sent: s.Sent,
+		},
+	})
+}
+
+// Dropped implements semtech.Receiver.
+func (r receiver) Dropped(reason string, err error) {
+	r.e.metrics.dropped.WithLabelValues(reason).Inc()
+	r.e.cfg.Log.Debug("datagram or frame dropped", "reason", reason, "err", err)
+}
+
+func (e *Edge) sendDown(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-e.down:
+			if err := e.semtech.Send(ctx, a.down); err != nil {
+				e.metrics.downlinks.WithLabelValues("failed").Inc()
+				e.cfg.Log.Warn("downlink failed", "err", err, "dev_eui", a.device, "gateway", a.down.Gateway)
+				continue
+			}
+			e.metrics.downlinks.WithLabelValues("sent").Inc()
+		}
+	}
+}
+
+// post queues an event or statistic; when too many wait, it is dropped.
+func (e *Edge) post(n note) {
+	select {
+	case e.notes <- n:
+	default:
+		e.cfg.Log.Debug("event dropped, too many are waiting", "topic", n.topic.String())
+	}
+}
+
+func (e *Edge) postStatus() {
+	depth, err := e.store.depth()
+	if err != nil {
+		e.cfg.Log.Error("status cannot be told", "err", err)
+		return
+	}
+	e.post(note{topic: e.topic(uplink.KindStatus), qos: 1, message: uplink.Status{
+		V: uplink.Version, Online: true, Time: time.Now().UTC(), Version: e.cfg.Version, Epoch: e.store.epoch,
+		DeviceList: e.version.Load(), OutboxDepth: depth,
+	}})
+}
+
+// publishNotes publishes events and statistics, and the status each minute.
+func (e *Edge) publishNotes(ctx context.Context) error {
+	ticker := time.NewTicker(statusInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+			e.postStatus()
+		case n := <-e.notes:
+			payload, err := json.Marshal(n.message)
+			if err != nil {
+				return fmt.Errorf("encode message for %s: %w", n.topic, err)
+			}
+			m := mqtt.Message{Topic: n.topic.String(), QoS: n.qos, Retained: n.topic.Kind == uplink.KindStatus, Payload: payload}
+			if err := e.mqtt.PublishAsync(ctx, m, func(error) {}); err != nil {
+				e.cfg.Log.Debug("event lost", "err", err, "topic", m.Topic)
+			}
+		}
+	}
+}
+
+func (e *Edge) onStored(_ context.Context, m mqtt.Message) {
+	s, err := uplink.DecodeStored(m.Payload)
+	if err != nil {
+		e.metrics.badMessages.WithLabelValues(string(uplink.KindStored)).Inc()
+		e.cfg.Log.Warn("confirmation cannot be read", "err", err)
+		return
+	}
+	e.outbox.stored(s)
+}
+
+// onDevices hands the newest list to the process loop; an older one that was
+// not taken yet is void.
+func (e *Edge) onDevices(_ context.Context, m mqtt.Message) {
+	for {
+		select {
+		case e.lists <- m.Payload:
+			return
+		default:
+		}
+		select {
+		case <-e.lists:
+		default:
+		}
+	}
+}
