@@ -1,0 +1,154 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"modellregion/devices"
+	"modellregion/uplink"
+)
+
+// Directory answers questions about the devices from memory and follows the
+// registry. Its methods may be called from several goroutines.
+type Directory struct {
+	registry *Registry
+	profiles map[string]devices.Profile
+	current  atomic.Pointer[snapshot]
+}
+
+// snapshot is the registry at one revision.
+type snapshot struct {
+	revision  uint64
+	list      []devices.Device
+	byEUI     map[uplink.EUI]*devices.Device
+	stations  []devices.Station
+	intervals map[string]map[uplink.Domain]time.Duration // by station
+}
+
+// NewDirectory reads the registry.
+func NewDirectory(ctx context.Context, r *Registry, profiles map[string]devices.Profile) (*Directory, error) {
+	d := &Directory{registry: r, profiles: profiles}
+	d.current.Store(&snapshot{})
+	return d, d.read(ctx)
+}
+
+func (d *Directory) read(ctx context.Context) error {
+	list, revision, err := d.registry.List(ctx)
+	if err != nil {
+		return err
+	}
+	s := &snapshot{revision: revision, list: list, byEUI: make(map[uplink.EUI]*devices.Device, len(list)), intervals: map[string]map[uplink.Domain]time.Duration{}}
+	public := map[string]bool{}
+	for i := range list {
+		dev := &list[i]
+		s.byEUI[dev.EUI] = dev
+		if dev.Visibility != devices.Public {
+			continue
+		}
+		if !public[dev.Station] {
+			public[dev.Station] = true
+			s.stations = append(s.stations, devices.Station{
+				ID: dev.Station, Name: dev.Name, Municipality: dev.Municipality, Domain: dev.Domain, Place: dev.Place,
+			})
+			s.intervals[dev.Station] = map[uplink.Domain]time.Duration{}
+		}
+		interval := d.profiles[dev.Profile].Interval
+		for _, domain := range []uplink.Domain{dev.Domain, devices.Health} {
+			if old := s.intervals[dev.Station][domain]; old == 0 || interval < old {
+				s.intervals[dev.Station][domain] = interval
+			}
+		}
+	}
+	d.current.Store(s)
+	return nil
+}
+
+// Device returns the device of that DevEUI. It must not be changed.
+func (d *Directory) Device(eui uplink.EUI) (*devices.Device, bool) {
+	dev, ok := d.current.Load().byEUI[eui]
+	return dev, ok
+}
+
+// Devices returns all devices. They must not be changed.
+func (d *Directory) Devices() []devices.Device { return d.current.Load().list }
+
+// Stations returns the stations of public devices, ordered by id. They must
+// not be changed.
+func (d *Directory) Stations() []devices.Station { return d.current.Load().stations }
+
+// Interval returns the time expected between two readings of a quantity at a
+// public station, or zero when that is not known.
+func (d *Directory) Interval(station string, q *devices.Quantity) time.Duration {
+	return d.current.Load().intervals[station][q.Domain]
+}
+
+// Lists returns the device list of every edge that has devices.
+func (d *Directory) Lists() (map[string]uplink.DeviceList, error) {
+	s := d.current.Load()
+	out := map[string]uplink.DeviceList{}
+	for _, dev := range s.list {
+		l, ok := out[dev.Edge]
+		if !ok {
+			l = uplink.DeviceList{V: uplink.Version, Version: s.revision, Profiles: map[string]json.RawMessage{}}
+		}
+		if _, ok := l.Profiles[dev.Profile]; !ok {
+			codec, err := json.Marshal(d.profiles[dev.Profile].Codec)
+			if err != nil {
+				return nil, fmt.Errorf("encode profile %s: %w", dev.Profile, err)
+			}
+			l.Profiles[dev.Profile] = codec
+		}
+		l.Devices = append(l.Devices, listed(dev))
+		out[dev.Edge] = l
+	}
+	return out, nil
+}
+
+func listed(d devices.Device) uplink.ListedDevice {
+	out := uplink.ListedDevice{DevEUI: d.EUI, JoinEUI: d.JoinEUI, Domain: d.Domain, Profile: d.Profile}
+	if d.Keys.OTAA() {
+		out.AppKey = d.Keys.AppKey.Hex()
+		return out
+	}
+	out.DevAddr, out.NwkSKey, out.AppSKey = fmt.Sprintf("%x", d.Keys.DevAddr), d.Keys.NwkSKey.Hex(), d.Keys.AppSKey.Hex()
+	return out
+}
+
+// Follow looks for changes until ctx ends, every interval, and calls changed
+// after it has taken one over. An error of the file is returned.
+func (d *Directory) Follow(ctx context.Context, interval time.Duration, changed func()) error {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		revision, err := d.registry.Revision(ctx)
+		if err == nil && revision != d.current.Load().revision {
+			if err = d.read(ctx); err == nil {
+				changed()
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			return err
+		}
+	}
+}
+
+// Edges returns the names of all edges that have devices, in order.
+func (d *Directory) Edges() []string {
+	var out []string
+	for _, dev := range d.current.Load().list {
+		if !slices.Contains(out, dev.Edge) {
+			out = append(out, dev.Edge)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,246 @@
+// Package registry keeps which devices exist, with their keys and places, in
+// one SQLite file.
+//
+// It checks what is put into it and hands out snapshots that answer from
+// memory. It leaves publishing device lists to its caller and knows nothing of
+// edges, messages and time series.
+package registry
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"modellregion/devices"
+	"modellregion/uplink"
+)
+
+// Registry is the open file. Several processes may have it open.
+type Registry struct{ db *sql.DB }
+
+// schema is applied in order; user_version in the file counts what was
+// applied. Entries are only ever added.
+var schema = []string{`
+CREATE TABLE device (
+	dev_eui      TEXT PRIMARY KEY CHECK (length(dev_eui) = 16),
+	join_eui     TEXT NOT NULL,
+	name         TEXT NOT NULL,
+	station      TEXT NOT NULL,
+	municipality TEXT NOT NULL,
+	domain       TEXT NOT NULL,
+	profile      TEXT NOT NULL,
+	edge         TEXT NOT NULL,
+	lat          REAL NOT NULL CHECK (lat BETWEEN -90 AND 90),
+	lon          REAL NOT NULL CHECK (lon BETWEEN -180 AND 180),
+	visibility   TEXT NOT NULL CHECK (visibility IN ('internal', 'public')),
+	app_key      TEXT NOT NULL,
+	dev_addr     TEXT NOT NULL,
+	nwk_s_key    TEXT NOT NULL,
+	app_s_key    TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE revision (n INTEGER NOT NULL);
+INSERT INTO revision VALUES (0);`,
+}
+
+// Open opens the file, creating it readable by its owner alone, and brings its
+// schema up to date. A schema newer than this program is refused.
+func Open(ctx context.Context, path string) (*Registry, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make folder of the device registry: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open device registry: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("open device registry: %w", err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_txlock=immediate")
+	if err != nil {
+		return nil, fmt.Errorf("open device registry %s: %w", path, err)
+	}
+	r := &Registry{db}
+	if err := r.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open device registry %s: %w", path, err), db.Close())
+	}
+	return r, nil
+}
+
+// Close closes the file.
+func (r *Registry) Close() error { return r.db.Close() }
+
+func (r *Registry) migrate(ctx context.Context) error {
+	return r.inTx(ctx, func(tx *sql.Tx) error {
+		var version int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+			return fmt.Errorf("read schema version: %w", err)
+		}
+		if version > len(schema) {
+			return fmt.Errorf("its schema has version %d, this program knows %d: use a newer program", version, len(schema))
+		}
+		for n := version; n < len(schema); n++ {
+			if _, err := tx.ExecContext(ctx, schema[n]); err != nil {
+				return fmt.Errorf("bring schema to version %d: %w", n+1, err)
+			}
+		}
+		if version == len(schema) {
+			return nil
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
+		return err
+	})
+}
+
+func (r *Registry) inTx(ctx context.Context, do func(*sql.Tx) error) error {
+	tx, err := r.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	if err := do(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// Check explains what is wrong with a device, naming the column. Whether its
+// profile and municipality exist is for the caller to know.
+func Check(d devices.Device) error {
+	var errs []error
+	need := func(ok bool, column, want string) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("%s: %s", column, want))
+		}
+	}
+	need(d.EUI != uplink.EUI{}, "dev_eui", "must be given")
+	need(d.Name != "", "name", "must be given")
+	need(validStation(d.Station), "station", fmt.Sprintf("%q, want 1 to 64 of a-z, 0-9 and - like paderborn-verkehr-003; it becomes public", d.Station))
+	need(d.Municipality != "", "municipality", "must be given")
+	need(d.Domain.Valid(), "domain", fmt.Sprintf("%q, want one of %v", d.Domain, uplink.Domains()))
+	need(d.Profile != "", "profile", "must be given")
+	need(uplink.CheckEdgeName(d.Edge) == nil, "edge", fmt.Sprintf("%q, want the name of an edge like rathaus-1", d.Edge))
+	need(d.Place.Lat >= -90 && d.Place.Lat <= 90, "lat", fmt.Sprintf("%v, want -90 to 90", d.Place.Lat))
+	need(d.Place.Lon >= -180 && d.Place.Lon <= 180, "lon", fmt.Sprintf("%v, want -180 to 180", d.Place.Lon))
+	need(d.Visibility == devices.Internal || d.Visibility == devices.Public, "visibility", fmt.Sprintf("%q, want internal or public", d.Visibility))
+	need(d.Keys.OTAA() != d.Keys.ABP(), "app_key", "want either app_key, or dev_addr, nwk_s_key and app_s_key")
+	return errors.Join(errs...)
+}
+
+func validStation(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
+			return false
+		}
+	}
+	return len(s) >= 1 && len(s) <= 64
+}
+
+// Put adds the devices, or replaces those with the same DevEUI, all or none.
+func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
+	for _, d := range list {
+		if err := Check(d); err != nil {
+			return fmt.Errorf("device %s: %w", d.EUI, err)
+		}
+	}
+	err := r.inTx(ctx, func(tx *sql.Tx) error {
+		insert, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+		if err != nil {
+			return fmt.Errorf("prepare: %w", err)
+		}
+		for _, d := range list {
+			if _, err := insert.ExecContext(ctx, columns(d)...); err != nil {
+				return errors.Join(fmt.Errorf("device %s: %w", d.EUI, err), insert.Close())
+			}
+		}
+		if err := insert.Close(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("put %d devices into the registry: %w", len(list), err)
+	}
+	return nil
+}
+
+func columns(d devices.Device) []any {
+	hexOf := func(k devices.Key) string {
+		if k == (devices.Key{}) {
+			return ""
+		}
+		return k.Hex()
+	}
+	addr := ""
+	if d.Keys.ABP() {
+		addr = fmt.Sprintf("%x", d.Keys.DevAddr)
+	}
+	return []any{
+		d.EUI.String(), d.JoinEUI.String(), d.Name, d.Station, d.Municipality, string(d.Domain), d.Profile, d.Edge,
+		d.Place.Lat, d.Place.Lon, string(d.Visibility), hexOf(d.Keys.AppKey), addr, hexOf(d.Keys.NwkSKey), hexOf(d.Keys.AppSKey),
+	}
+}
+
+// Revision rises with every change, whoever made it.
+func (r *Registry) Revision(ctx context.Context) (uint64, error) {
+	var n uint64
+	if err := r.db.QueryRowContext(ctx, "SELECT n FROM revision").Scan(&n); err != nil {
+		return 0, fmt.Errorf("read revision of the device registry: %w", err)
+	}
+	return n, nil
+}
+
+// List returns all devices ordered by station and DevEUI, and the revision
+// they belong to.
+func (r *Registry) List(ctx context.Context) ([]devices.Device, uint64, error) {
+	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return nil, 0, fmt.Errorf("read device registry: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // ends a transaction that only read
+	var revision uint64
+	if err := tx.QueryRowContext(ctx, "SELECT n FROM revision").Scan(&revision); err != nil {
+		return nil, 0, fmt.Errorf("read device registry: %w", err)
+	}
+	rows, err := tx.QueryContext(ctx, "SELECT * FROM device ORDER BY station, dev_eui")
+	if err != nil {
+		return nil, 0, fmt.Errorf("read device registry: %w", err)
+	}
+	defer func() { _ = rows.Close() }() // its error is that of rows.Err
+	var out []devices.Device
+	for rows.Next() {
+		d, err := scan(rows)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read device registry: %w", err)
+		}
+		out = append(out, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("read device registry: %w", err)
+	}
+	return out, revision, nil
+}
+
+func scan(rows *sql.Rows) (devices.Device, error) {
+	var d devices.Device
+	var eui, joinEUI, appKey, addr, nwk, app string
+	err := rows.Scan(&eui, &joinEUI, &d.Name, &d.Station, &d.Municipality, &d.Domain, &d.Profile, &d.Edge,
+		&d.Place.Lat, &d.Place.Lon, &d.Visibility, &appKey, &addr, &nwk, &app)
+	if err != nil {
+		return d, err
+	}
+	if d.EUI, err = uplink.ParseEUI(eui); err != nil {
+		return d, err
+	}
+	if d.JoinEUI, err = uplink.ParseEUI(joinEUI); err != nil {
+		return d, fmt.Errorf("device %s: %w", eui, err)
+	}
+	if d.Keys, err = ParseKeys(appKey, addr, nwk, app); err != nil {
+		return d, fmt.Errorf("device %s: %w", eui, err)
+	}
+	return d, nil
+}
