@@ -116,6 +116,9 @@ func (e *Edge) open() error {
 	return err
 }
 
+// Name returns the name of the edge.
+func (e *Edge) Name() string { return e.cfg.Name }
+
 // Addr returns where packet forwarders reach the edge.
 func (e *Edge) Addr() netip.AddrPort { return e.semtech.Addr() }
 

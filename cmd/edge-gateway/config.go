@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"modellregion/edge"
+	"modellregion/uplink"
+)
+
+// config is the gateway's YAML file; deploy/edge-gateway.example.yaml explains
+// every key.
+type config struct {
+	Name     string       `yaml:"name"`
+	DataDir  string       `yaml:"data_dir"`
+	UDP      string       `yaml:"udp"`
+	Gateways []uplink.EUI `yaml:"gateways"`
+	Internal string       `yaml:"internal"`
+	MQTT     struct {
+		URL          string `yaml:"url"`
+		PasswordFile string `yaml:"password_file"`
+		CAFile       string `yaml:"ca_file"`
+	} `yaml:"mqtt"`
+}
+
+func loadConfig(path string) (config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c := config{DataDir: "/var/lib/modellregion-edge", UDP: "127.0.0.1:1700", Internal: "127.0.0.1:9091"}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
+		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
+	}
+	if err := c.Validate(); err != nil {
+		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
+	}
+	return c, nil
+}
+
+// Validate returns everything that is wrong, each with the path of its key and
+// what would be right.
+func (c *config) Validate() error {
+	var errs []error
+	need := func(ok bool, path, want string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("  %s: %s", path, fmt.Sprintf(want, args...)))
+		}
+	}
+	if err := uplink.CheckEdgeName(c.Name); err != nil {
+		need(false, "name", "%v", err)
+	}
+	need(c.DataDir != "", "data_dir", "must be given, like /var/lib/modellregion-edge")
+	for path, value := range map[string]string{"udp": c.UDP, "internal": c.Internal} {
+		_, _, err := net.SplitHostPort(value)
+		need(err == nil, path, "%q, want host:port like 127.0.0.1:1700", value)
+	}
+	u, err := url.Parse(c.MQTT.URL)
+	ok := err == nil && u.Host != "" && (u.Scheme == "tcp" || u.Scheme == "mqtt" || u.Scheme == "ssl" || u.Scheme == "mqtts")
+	need(ok, "mqtt.url", "%q, want ssl://host:8883, or tcp://host:1883 on this machine or in a VPN", c.MQTT.URL)
+	return errors.Join(errs...)
+}
+
+// edge turns the file into what package edge takes, reading secrets and
+// certificates.
+func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Config, error) {
+	out := edge.Config{
+		Name: c.Name, Dir: c.DataDir, UDP: c.UDP, Gateways: c.Gateways, MQTT: edge.MQTT{URL: c.MQTT.URL},
+		Version: version, Log: log, Metrics: metrics,
+	}
+	if path := c.MQTT.PasswordFile; path != "" {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return out, fmt.Errorf("read mqtt.password_file: %w", err)
+		}
+		out.MQTT.Password = strings.TrimSpace(string(data))
+	}
+	if path := c.MQTT.CAFile; path != "" {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			return out, fmt.Errorf("read mqtt.ca_file: %w", err)
+		}
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(pem) {
+			return out, fmt.Errorf("mqtt.ca_file %s holds no certificate in PEM form", path)
+		}
+		out.MQTT.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return out, nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"modellregion/opendata"
+	"modellregion/opendata/portal"
+	"modellregion/uplink"
+)
+
+// config is region.yaml. deploy/region.example.yaml explains every key.
+type config struct {
+	Region   regionConfig `yaml:"region"`
+	DataDir  string       `yaml:"data_dir"`
+	HTTP     string       `yaml:"http"`     // public listener
+	Internal string       `yaml:"internal"` // health and metrics
+	MQTT     mqttConfig   `yaml:"mqtt"`
+	Influx   influxConfig `yaml:"influx"`
+	Edges    []edgeConfig `yaml:"edges"`
+	Raw      duration     `yaml:"raw_retention"`
+	BaseMap  *baseMap     `yaml:"base_map"`
+}
+
+type regionConfig struct {
+	Name           opendata.Text        `yaml:"name"`
+	Publisher      string               `yaml:"publisher"`
+	Contact        string               `yaml:"contact"`
+	Municipalities []municipalityConfig `yaml:"municipalities"`
+}
+
+type municipalityConfig struct {
+	ID   string  `yaml:"id"`
+	Name string  `yaml:"name"`
+	AGS  string  `yaml:"ags"` // Amtlicher Gemeindeschlüssel, 8 digits
+	Lat  float64 `yaml:"lat"`
+	Lon  float64 `yaml:"lon"`
+}
+
+// mqttConfig has either Listen, for the embedded broker, or URL.
+type mqttConfig struct {
+	Listen       string `yaml:"listen"`
+	URL          string `yaml:"url"`
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+// influxConfig has either Listen, for the embedded database, or URL.
+type influxConfig struct {
+	Listen       string `yaml:"listen"`
+	URL          string `yaml:"url"`
+	Org          string `yaml:"org"`
+	TokenFile    string `yaml:"token_file"`
+	Username     string `yaml:"username"`
+	PasswordFile string `yaml:"password_file"`
+
+	// Of a user who may read bucket open alone, for the public side.
+	PublicTokenFile    string `yaml:"public_token_file"`
+	PublicUsername     string `yaml:"public_username"`
+	PublicPasswordFile string `yaml:"public_password_file"`
+}
+
+// edgeConfig is an edge that the region has; with UDP it runs inside the
+// platform's process.
+type edgeConfig struct {
+	Name     string       `yaml:"name"`
+	UDP      string       `yaml:"udp"`
+	Gateways []uplink.EUI `yaml:"gateways"`
+}
+
+type baseMap struct {
+	URL         string `yaml:"url"`
+	Attribution string `yaml:"attribution"`
+}
+
+// duration is a time.Duration that may be written in days: "90d".
+type duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	s := string(text)
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		v, err := time.ParseDuration(days + "h")
+		if err != nil {
+			return fmt.Errorf("duration %q, want something like 90d or 36h", s)
+		}
+		*d = duration(24 * v)
+		return nil
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("duration %q, want something like 90d or 36h", s)
+	}
+	*d = duration(v)
+	return nil
+}
+
+// defaults is what a key means that is not given.
+func defaults() config {
+	return config{
+		DataDir:  "/var/lib/modellregion",
+		HTTP:     "127.0.0.1:8080",
+		Internal: "127.0.0.1:9090",
+		Raw:      duration(90 * 24 * time.Hour),
+	}
+}
+
+// loadConfig reads and checks a region.yaml.
+func loadConfig(path string) (config, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return config{}, fmt.Errorf("read configuration: %w", err)
+	}
+	c := defaults()
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
+		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
+	}
+	if c.MQTT.URL == "" && c.MQTT.Listen == "" {
+		c.MQTT.Listen = "127.0.0.1:1883"
+	}
+	if c.Influx.URL == "" && c.Influx.Listen == "" {
+		c.Influx.Listen = "127.0.0.1:8086"
+	}
+	if err := c.Validate(); err != nil {
+		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
+	}
+	return c, nil
+}
+
+var (
+	idPattern  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$`)
+	agsPattern = regexp.MustCompile(`^[0-9]{8}$`)
+)
+
+// Validate returns everything that is wrong, each with the path of its key and
+// what would be right.
+func (c *config) Validate() error {
+	var errs []error
+	need := func(ok bool, path, want string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf("  %s: %s", path, fmt.Sprintf(want, args...)))
+		}
+	}
+	need(c.Region.Name.De != "" && c.Region.Name.En != "", "region.name", "must be given in de and en, like {de: Modellregion Paderborn, en: Paderborn Model Region}")
+	need(c.Region.Publisher != "", "region.publisher", "must be given, like Stadt Paderborn")
+	need(c.Region.Contact != "", "region.contact", "must be given, like opendata@paderborn.example")
+	need(len(c.Region.Municipalities) > 0, "region.municipalities", "must name at least one")
+	seen := map[string]bool{}
+	for i, m := range c.Region.Municipalities {
+		at := fmt.Sprintf("region.municipalities[%d].", i)
+		need(idPattern.MatchString(m.ID), at+"id", "%q, want lower-case letters, digits and hyphens like paderborn", m.ID)
+		need(!seen[m.ID], at+"id", "%q is there twice", m.ID)
+		seen[m.ID] = true
+		need(m.Name != "", at+"name", "must be given, like Paderborn")
+		need(m.AGS == "" || agsPattern.MatchString(m.AGS), at+"ags", "%q, want 8 digits in quotes like \"05774032\"", m.AGS)
+		need(m.Lat >= 47 && m.Lat <= 55.2 && m.Lon >= 5.8 && m.Lon <= 15.1, at+"lat, lon", "%v, %v is not in Germany, want degrees like 51.7189, 8.7575", m.Lat, m.Lon)
+	}
+	need(c.DataDir != "", "data_dir", "must be given, like /var/lib/modellregion")
+	address := func(path, value string) {
+		_, _, err := net.SplitHostPort(value)
+		need(err == nil, path, "%q, want host:port like 127.0.0.1:8080", value)
+	}
+	address("http", c.HTTP)
+	address("internal", c.Internal)
+	need((c.MQTT.Listen == "") != (c.MQTT.URL == ""), "mqtt", "want either listen, for the embedded broker, or url, for another")
+	need((c.Influx.Listen == "") != (c.Influx.URL == ""), "influx", "want either listen, for the embedded database, or url, for another")
+	if c.MQTT.Listen != "" {
+		address("mqtt.listen", c.MQTT.Listen)
+	}
+	if c.Influx.Listen != "" {
+		address("influx.listen", c.Influx.Listen)
+	}
+	link := func(path, value string, schemes ...string) {
+		u, err := url.Parse(value)
+		ok := value == ""
+		for _, s := range schemes {
+			ok = ok || err == nil && u.Scheme == s && u.Host != ""
+		}
+		need(ok, path, "%q, want %s://host:port", value, strings.Join(schemes, ":// or "))
+	}
+	link("mqtt.url", c.MQTT.URL, "tcp", "ssl", "mqtt", "mqtts")
+	link("influx.url", c.Influx.URL, "http", "https")
+	need(c.Raw >= duration(24*time.Hour), "raw_retention", "%v, want at least 1d", time.Duration(c.Raw))
+	need(len(c.Edges) > 0, "edges", "must name at least one, like {name: rathaus}")
+	seen = map[string]bool{platformUser: true}
+	inside := 0
+	for i, e := range c.Edges {
+		at := fmt.Sprintf("edges[%d].", i)
+		if err := uplink.CheckEdgeName(e.Name); err != nil {
+			need(false, at+"name", "%v", err)
+		}
+		need(!seen[e.Name], at+"name", "%q is taken", e.Name)
+		seen[e.Name] = true
+		if e.UDP != "" {
+			inside++
+			address(at+"udp", e.UDP)
+		}
+	}
+	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
+	return errors.Join(errs...)
+}
+
+// portalRegion is the region as the portal shows it.
+func (c *config) portalRegion() portal.Region {
+	r := portal.Region{Name: c.Region.Name, Publisher: c.Region.Publisher, Contact: c.Region.Contact}
+	for _, m := range c.Region.Municipalities {
+		r.Municipalities = append(r.Municipalities, portal.Municipality{ID: m.ID, Name: m.Name, Lat: m.Lat, Lon: m.Lon})
+	}
+	return r
+}
