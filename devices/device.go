@@ -74,6 +74,9 @@ func (k Key) String() string {
 // Format does not show the key either, whatever the verb.
 func (k Key) Format(f fmt.State, _ rune) { fmt.Fprint(f, k.String()) }
 
+// MarshalText does not show the key either: no encoder may by accident.
+func (k Key) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
 // LogValue does not show the key either.
 func (k Key) LogValue() slog.Value { return slog.StringValue(k.String()) }
 

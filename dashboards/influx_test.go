@@ -1,0 +1,281 @@
+package dashboards
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"modellregion/internal/influx"
+	"modellregion/internal/influx/embedded"
+	"modellregion/uplink"
+)
+
+func TestQueries(t *testing.T) {
+	to := time.Now().UTC().Truncate(time.Minute)
+	db := filled(t, to)
+	t.Run("rows", func(t *testing.T) { testRows(t, db, to) })
+	t.Run("numbers", func(t *testing.T) { testNumbers(t, db, to) })
+}
+
+// Every query of every panel and variable answers with rows when each kind of
+// device has reported for a day, for all stations and for a choice of them.
+func testRows(t *testing.T, db database, to time.Time) {
+	choices := map[string]map[string]string{
+		"all":     {"municipality": Every, "station": Every},
+		"several": {"municipality": Values("soest", "aachen"), "station": Values("traffic-1", "energy-1", "energy-2", "road-1", "environment-1")},
+		"one":     {"municipality": Values("soest"), "station": "[a-z]+-1"},
+	}
+	for name, vars := range choices {
+		for _, d := range all(t) {
+			qs, err := Queries(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(qs) < 20 {
+				t.Errorf("%s has %d queries only", d.Title, len(qs))
+			}
+			for _, q := range qs {
+				if name == "one" && (strings.Contains(q.InfluxQL, `"load"`) || strings.Contains(q.InfluxQL, `"power_apparent"`)) {
+					continue // the transformer is the second station
+				}
+				expanded := q.Expand(vars, to.Add(-24*time.Hour), to)
+				if n := db.query(t, expanded).values(); n == 0 {
+					t.Errorf("%s (%s), %s %s: no values: %s", d.Title, name, q.Panel, q.RefID, expanded)
+				}
+			}
+		}
+	}
+	none := map[string]string{"municipality": Values("soe.t"), "station": Every}
+	qs, err := Queries(all(t)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range qs[1:] { // the first lists the municipalities
+		if got := db.query(t, q.Expand(none, to.Add(-time.Hour), to)); got.values() > 0 {
+			t.Errorf("%s: values for a municipality that does not exist: %v", q.Panel, got)
+		}
+	}
+}
+
+// What the numbers on the panels are, where a query does more than select.
+func testNumbers(t *testing.T, db database, to time.Time) {
+	tests := []struct {
+		dashboard, panel, refID string
+		station, column         string
+		want                    float64
+	}{
+		// 20 cars at 30 km/h and 10 at 60 km/h a minute, on both of 2 stations.
+		{"Verkehr Leitstand", "Verkehrsstärke", "A", "", "sum", 2 * 30 * 60},
+		{"Verkehr Leitstand", "Mittlere Geschwindigkeit", "A", "", "sum_sum", 40},
+		{"Verkehr Leitstand", "Langsamste Zählstelle", "A", "", "min", 40},
+		{"Verkehr Leitstand", "Schwerverkehr", "A", "", "sum_sum", 0.1},
+		{"Verkehr Leitstand", "Höchste Belegung", "A", "", "max", 0.25},
+		{"Verkehr Leitstand", "Meldende Zählstellen", "A", "", "count", 2},
+		{"Verkehr Leitstand", "Verkehrslage", "B", "traffic-1", "pace", 1 / 40.0},
+		{"Verkehr Leitstand", "Verkehrslage", "C", "traffic-1", "frei", 60},
+		// l1 230 V, l2 231 V, l3 200 V at one station and 232 V at the other.
+		{"Energienetz", "Niedrigste Spannung", "A", "", "min", 200},
+		{"Energienetz", "Höchste Spannung", "A", "", "max", 232},
+		{"Energienetz", "Phasen außerhalb ±10 %", "A", "", "sum", 1},
+		{"Energienetz", "Spannung im Netz", "B", "energy-1", "Abweichung", 30 / 2.3},
+		{"Energienetz", "Spannungsqualität je Messstelle", "C", "energy-1", "Im Band", 2 / 3.0},
+		{"Energienetz", "Spannungsqualität je Messstelle", "C", "energy-2", "Im Band", 1},
+		// 1000 W on l1 and l2, 400 W fed in on l3, at one station.
+		{"Energienetz", "Bezug jetzt", "A", "", "sum", 2000},
+		{"Energienetz", "Einspeisung jetzt", "A", "", "sum", 400},
+		// 10 Wh every 5 minutes over a day: 288 reports, 287 steps between them.
+		{"Energienetz", "Bezogene Energie", "A", "", "sum", 10 * 287},
+		// One station wet at 4 °C, one icy at -2 °C; freezing at -1 °C.
+		{"Straßenzustand", "Glatte Stellen", "A", "", "sum", 1},
+		{"Straßenzustand", "Kälteste Fahrbahn", "A", "", "min", -2},
+		{"Straßenzustand", "Kleinster Abstand zum Gefrieren", "A", "", "min", -1},
+		// 50 and 60 dB in turn are 57.4 dB of energy, not 55.
+		{"Umwelt", "Lauteste Station, 1 Stunde", "A", "", "max", 10 * math.Log10((1e5+1e6)/2)},
+		{"Umwelt", "Meister Niederschlag, 24 Stunden", "A", "", "max", 14.4},
+	}
+	for _, test := range tests {
+		q := find(t, test.dashboard, test.panel, test.refID)
+		to := to.Add(30 * time.Second) // between two reports, so that the range holds whole intervals
+		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every}, to.Add(-24*time.Hour), to)
+		got, ok := db.query(t, expanded).value(test.station, test.column)
+		if !ok || math.Abs(got-test.want) > 0.001*math.Max(1, math.Abs(test.want)) {
+			t.Errorf("%s, %s %s %s: got %v (found: %v), want %v: %s",
+				test.dashboard, test.panel, test.refID, test.station, got, ok, test.want, expanded)
+		}
+	}
+}
+
+func find(t *testing.T, title, panel, refID string) Query {
+	t.Helper()
+	for _, d := range all(t) {
+		qs, err := Queries(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, q := range qs {
+			if d.Title == title && q.Panel == panel && q.RefID == refID {
+				return q
+			}
+		}
+	}
+	t.Fatalf("%s has no query %s %s", title, panel, refID)
+	return Query{}
+}
+
+type database struct {
+	url           string
+	write, reader embedded.Login
+}
+
+// filled is an InfluxDB with the day before to, and some minutes after it, in bucket raw, in the schema of
+// internal/influx: two stations in each domain, one of which is slippery, out
+// of the voltage band or a transformer.
+func filled(t *testing.T, to time.Time) database {
+	t.Helper()
+	srv, err := embedded.Start(context.Background(), embedded.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	db := database{srv.URL(), srv.Platform, srv.Reader}
+
+	var lines strings.Builder
+	from, end := to.Add(-24*time.Hour).Truncate(10*time.Minute), to.Add(20*time.Minute)
+	for i, municipality := range []string{"soest", "aachen"} {
+		put := func(domain uplink.Domain, at time.Time, channel, fields string) {
+			if channel != "" {
+				channel = "," + influx.TagChannel + "=" + channel
+			}
+			fmt.Fprintf(&lines, "%s,%s=%016x,%s=%s-%d,%s=%s%s %s %d\n", domain, influx.TagDevice, i+1,
+				influx.TagStation, domain, i+1, influx.TagMunicipality, municipality, channel, fields, at.UnixMilli())
+		}
+		for _, domain := range uplink.Domains() {
+			fmt.Fprintf(&lines, "%s,%s=%016x,%s=%s-%d,%s=%s,%s=%s,%s=Markt\\ %d %s=51.5,%s=8.1 %d\n", influx.MeasurementPlace,
+				influx.TagDevice, i+1, influx.TagStation, domain, i+1, influx.TagMunicipality, municipality,
+				influx.TagDomain, domain, influx.TagName, i+1, influx.FieldLat, influx.FieldLon, from.UnixMilli())
+		}
+		for at := from.Add(time.Minute); at.Before(end); at = at.Add(time.Minute) {
+			put(uplink.Traffic, at, "lane1", "vehicle_count=20,vehicle_count_truck=2,speed_mean=30,occupancy=0.25")
+			put(uplink.Traffic, at, "lane2", "vehicle_count=10,vehicle_count_truck=1,speed_mean=60,occupancy=0.1")
+		}
+		meter := 0.0
+		for at := from; at.Before(end); at = at.Add(5 * time.Minute) {
+			if i == 0 {
+				put(uplink.Energy, at, "l1", "voltage=230,current=4.3,power_active=1000")
+				put(uplink.Energy, at, "l2", "voltage=231,current=4.3,power_active=1000")
+				put(uplink.Energy, at, "l3", "voltage=200,current=1.7,power_active=-400")
+				put(uplink.Energy, at, "", fmt.Sprintf("frequency=50.01,energy_import=%.0f,energy_export=%.0f", 1e6+10*meter, 5*meter))
+				put(uplink.Road, at, "", "surface_temperature=4,freezing_temperature=-1,surface_state=3,water_film=200,ice_fraction=0,friction=0.7,battery_voltage=3.6")
+			} else {
+				for _, phase := range []string{"l1", "l2", "l3"} {
+					put(uplink.Energy, at, phase, "voltage=232")
+				}
+				put(uplink.Energy, at, "", "load=85,power_apparent=340000")
+				put(uplink.Road, at, "", "surface_temperature=-2,freezing_temperature=-1,surface_state=6,water_film=0,ice_fraction=0.8,friction=0.2,battery_voltage=3.5")
+			}
+			meter++
+		}
+		for n, at := 0, from.Add(10*time.Minute); at.Before(end); n, at = n+1, at.Add(10*time.Minute) {
+			put(uplink.Environment, at, "", fmt.Sprintf("air_temperature=3,relative_humidity=90,air_pressure=1010,pm10=20,pm2_5=10,no2=30,"+
+				"noise_laeq=%d,wind_speed=4,wind_direction=270,precipitation=0.1", 50+10*(n%2)))
+		}
+		put(uplink.Traffic, to, "", "battery_voltage=3.6")
+	}
+	db.store(t, lines.String())
+	return db
+}
+
+func (db database) store(t *testing.T, lines string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, db.url+"/write?precision=ms&db="+influx.Raw, strings.NewReader(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(db.write.Username, db.write.Password)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Fatalf("write: %s: %s", resp.Status, resp.Header.Get("X-Influxdb-Error"))
+	}
+}
+
+type series struct {
+	Tags    map[string]string
+	Columns []string
+	Values  [][]any
+}
+
+type answer []series
+
+// query runs InfluxQL the way Grafana does, with what it may do.
+func (db database) query(t *testing.T, q string) answer {
+	t.Helper()
+	form := url.Values{"db": {influx.Raw}, "epoch": {"ms"}, "q": {q}}
+	req, err := http.NewRequest(http.MethodPost, db.url+"/query", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.SetBasicAuth(db.reader.Username, db.reader.Password)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var body struct {
+		Error   string
+		Results []struct {
+			Error  string
+			Series []series
+		}
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&body); err != nil {
+		t.Fatal(err)
+	}
+	if len(body.Results) != 1 || body.Error != "" || body.Results[0].Error != "" {
+		t.Fatalf("%s: %+v", q, body)
+	}
+	return body.Results[0].Series
+}
+
+// values counts the cells beside the time that hold something.
+func (a answer) values() int {
+	n := 0
+	for _, s := range a {
+		for _, row := range s.Values {
+			for _, v := range row[1:] {
+				if v != nil {
+					n++
+				}
+			}
+		}
+	}
+	return n
+}
+
+func (a answer) value(station, column string) (float64, bool) {
+	for _, s := range a {
+		if s.Tags[influx.TagStation] != station {
+			continue
+		}
+		for i, c := range s.Columns {
+			if v, ok := s.Values[0][i].(float64); ok && c == column && len(s.Values) == 1 {
+				return v, true
+			}
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,110 @@
+package dashboards
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Every is what a variable stands for in a query when all its values are
+// chosen.
+const Every = ".*"
+
+// Query is one InfluxQL query of a dashboard, with Grafana's variables in it.
+type Query struct {
+	Panel    string        // title; "$name" for the query of the variable of that name
+	RefID    string        // "A" and so on within its panel; empty for a variable
+	InfluxQL string        // reads bucket raw
+	Least    time.Duration // least $__interval; 0 leaves it to the range
+}
+
+// Queries returns every query of the dashboard in the order of the panels,
+// those of the variables first. It reads the JSON, so that it sees what
+// Grafana will run.
+func Queries(d Dashboard) ([]Query, error) {
+	type jsonPanel struct {
+		Title, Interval string
+		Targets         []struct{ RefID, Query string }
+		Panels          []json.RawMessage
+	}
+	var doc struct {
+		Panels     []json.RawMessage
+		Templating struct {
+			List []struct{ Name, Query string }
+		}
+	}
+	if err := json.Unmarshal(d.JSON, &doc); err != nil {
+		return nil, fmt.Errorf("read dashboard %s: %w", d.UID, err)
+	}
+	var all []Query
+	for _, v := range doc.Templating.List {
+		all = append(all, Query{Panel: "$" + v.Name, InfluxQL: v.Query})
+	}
+	for waiting := doc.Panels; len(waiting) > 0; {
+		var p jsonPanel
+		if err := json.Unmarshal(waiting[0], &p); err != nil {
+			return nil, fmt.Errorf("read a panel of dashboard %s: %w", d.UID, err)
+		}
+		waiting = append(p.Panels, waiting[1:]...) // a collapsed row holds its panels
+		var least time.Duration
+		if p.Interval != "" {
+			var err error
+			if least, err = time.ParseDuration(p.Interval); err != nil {
+				return nil, fmt.Errorf("dashboard %s, panel %q: interval: %w", d.UID, p.Title, err)
+			}
+		}
+		for _, t := range p.Targets {
+			all = append(all, Query{Panel: p.Title, RefID: t.RefID, InfluxQL: t.Query, Least: least})
+		}
+	}
+	return all, nil
+}
+
+// Expand returns the query as Grafana's InfluxQL data source sends it for the
+// time range [from, to] of the dashboard; panels about the present look at the
+// database's own clock instead. vars holds what each variable stands
+// for: Every, or the values chosen, made with Values. A variable that is
+// missing in vars stays in the query, as it would in Grafana.
+func (q Query) Expand(vars map[string]string, from, to time.Time) string {
+	interval := window(to.Sub(from), q.Least)
+	pairs := []string{
+		"$timeFilter", fmt.Sprintf("time >= %dms and time <= %dms", from.UnixMilli(), to.UnixMilli()),
+		"$__interval_ms", strconv.FormatInt(interval.Milliseconds(), 10),
+		"$__interval", strconv.FormatInt(interval.Milliseconds(), 10) + "ms",
+	}
+	for name, value := range vars {
+		pairs = append(pairs, "${"+name+":regex}", value)
+	}
+	return strings.NewReplacer(pairs...).Replace(q.InfluxQL)
+}
+
+// Values returns the regular expression that Grafana's format :regex makes of
+// the chosen values of a variable.
+func Values(chosen ...string) string {
+	escaped := make([]string, len(chosen))
+	for i, value := range chosen {
+		escaped[i] = strings.ReplaceAll(regexp.QuoteMeta(value), "/", `\/`)
+	}
+	if len(escaped) == 1 {
+		return escaped[0]
+	}
+	return "(" + strings.Join(escaped, "|") + ")"
+}
+
+// window is the interval that Grafana chooses for a panel about 1,000 points
+// wide: the range divided by them, on a round value, but not below least.
+func window(span, least time.Duration) time.Duration {
+	wanted := max(span/1000, least)
+	for _, round := range []time.Duration{
+		time.Second, 10 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute,
+		10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 6 * time.Hour,
+	} {
+		if round >= wanted {
+			return round
+		}
+	}
+	return 24 * time.Hour
+}
