@@ -266,8 +266,13 @@ func (e *Edge) onStored(_ context.Context, m mqtt.Message) {
 }
 
 // onDevices hands the newest list to the process loop; an older one that was
-// not taken yet is void.
+// not taken yet is void. One that is not the broker's retained copy means that
+// the platform has just connected: what was sent while it was away is sent
+// again at once.
 func (e *Edge) onDevices(_ context.Context, m mqtt.Message) {
+	if !m.Retained {
+		e.outbox.reset()
+	}
 	for {
 		select {
 		case e.lists <- m.Payload:

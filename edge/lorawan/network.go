@@ -17,7 +17,7 @@ type Reason string
 
 // The reasons, from the outside in.
 const (
-	Malformed     Reason = "malformed"      // no LoRaWAN frame
+	Malformed     Reason = "not_lorawan"    // no LoRaWAN frame
 	NotUplink     Reason = "not_uplink"     // a downlink or proprietary frame of somebody
 	UnknownDevice Reason = "unknown_device" // no device with that DevAddr or EUIs
 	WrongMIC      Reason = "mic"            // not by a device that knows the key
