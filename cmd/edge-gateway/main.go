@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,7 +19,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -30,13 +30,17 @@ import (
 // version is set by the linker for a release.
 var version = "dev"
 
-type cli struct {
-	Log string `help:"Least level of log lines: debug, info, warn or error. debug tells of every frame that is dropped, and why." default:"info" enum:"debug,info,warn,error"`
+const usage = `Decodes LoRaWAN frames on a gateway and publishes them, losing nothing when power, link or broker fail.
 
-	Run     runCmd     `cmd:"" help:"Run the gateway."`
-	Check   checkCmd   `cmd:"" help:"Check a configuration."`
-	Version versionCmd `cmd:"" help:"Print the version."`
-}
+Usage:
+  edge-gateway [flags] run CONFIG     run the gateway
+  edge-gateway [flags] check CONFIG   check a configuration
+  edge-gateway version                print the version
+
+CONFIG is a YAML file; deploy/edge-gateway.example.yaml explains every key.
+
+Flags:
+`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,66 +52,52 @@ func main() {
 	}
 }
 
-// errHelp ends run after --help has been printed.
-var errHelp = errors.New("help was printed")
-
-// run works until it is done or ctx ends.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	var c cli
-	parser, err := kong.New(&c, kong.Name("edge-gateway"), kong.UsageOnError(), kong.Writers(stdout, stderr),
-		kong.Description("Decodes LoRaWAN frames on a gateway and publishes them, losing nothing when power, link or broker fail."),
-		kong.Exit(func(int) { panic(errHelp) }))
-	if err != nil {
-		return fmt.Errorf("build command line: %w", err)
-	}
-	defer func() {
-		if r := recover(); r != nil && r != errHelp {
-			panic(r)
-		}
-	}()
-	parsed, err := parser.Parse(args)
-	if err != nil {
-		return fmt.Errorf("%w (see --help)", err)
+// run works until it is done or ctx ends. The command line is read by the
+// standard library: a reflecting one would double the size of the binary's
+// own code (docs/adr/0003).
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("edge-gateway", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		flags.PrintDefaults()
 	}
 	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Log)); err != nil {
-		return fmt.Errorf("log level: %w", err)
+	flags.TextVar(&level, "log", slog.LevelInfo, "least `level` of log lines: debug, info, warn or error; debug tells why each frame was dropped")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("%w (see --help)", err)
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	parsed.BindTo(ctx, (*context.Context)(nil))
-	parsed.BindTo(stdout, (*io.Writer)(nil))
-	return parsed.Run(log)
+	command, operands := flags.Arg(0), flags.Args()
+	switch {
+	case command == "version" && len(operands) == 1:
+		_, err := fmt.Fprintln(stdout, version)
+		return err
+	case command == "check" && len(operands) == 2:
+		return check(operands[1], stdout)
+	case command == "run" && len(operands) == 2:
+		return gateway(ctx, operands[1], slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
+	case command == "check" || command == "run":
+		return fmt.Errorf("%s wants one CONFIG, got %d (see --help)", command, len(operands)-1)
+	default:
+		return fmt.Errorf("command %q is unknown, want run, check or version (see --help)", command)
+	}
 }
 
-type versionCmd struct{}
-
-// Run prints the version.
-func (versionCmd) Run(out io.Writer) error {
-	_, err := fmt.Fprintln(out, version)
-	return err
-}
-
-type checkCmd struct {
-	Config string `arg:"" help:"The configuration; deploy/edge-gateway.example.yaml explains every key." type:"path"`
-}
-
-// Run says whether the configuration is good.
-func (c checkCmd) Run(out io.Writer) error {
-	cfg, err := loadConfig(c.Config)
+// check says whether a configuration is good.
+func check(path string, out io.Writer) error {
+	cfg, err := loadConfig(path)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "%s: good; edge %s publishes to %s and hears packet forwarders on %s\n", c.Config, cfg.Name, cfg.MQTT.URL, cfg.UDP)
+	_, err = fmt.Fprintf(out, "%s: good; edge %s publishes to %s and hears packet forwarders on %s\n", path, cfg.Name, cfg.MQTT.URL, cfg.UDP)
 	return err
 }
 
-type runCmd struct {
-	Config string `arg:"" help:"The configuration; deploy/edge-gateway.example.yaml explains every key." type:"path"`
-}
-
-// Run runs the gateway until ctx ends.
-func (c runCmd) Run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := loadConfig(c.Config)
+// gateway runs until ctx ends.
+func gateway(ctx context.Context, path string, log *slog.Logger) error {
+	cfg, err := loadConfig(path)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,33 @@
+.PHONY: demo test race lint build edge golden clean
+
+# Everything in one process, with a simulated region.
+demo:
+	go run ./cmd/modellregion demo
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+lint:
+	test -z "$$(gofmt -l $$(git ls-files '*.go'))"
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+# The platform for this machine.
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ ./cmd/modellregion
+
+# The gateway program for the machines that gateways are.
+edge:
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 go build -trimpath -ldflags="-s -w" -o bin/edge-gateway-armv7 ./cmd/edge-gateway
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -trimpath -ldflags="-s -w" -o bin/edge-gateway-arm64 ./cmd/edge-gateway
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -trimpath -ldflags="-s -w" -o bin/edge-gateway-amd64 ./cmd/edge-gateway
+
+# Write expected outputs anew; look at the difference before you commit it.
+golden:
+	go test $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -n1 dirname | sort -u) -update
+
+clean:
+	rm -rf bin dist

@@ -1,0 +1,90 @@
+package broker
+
+import (
+	"log/slog"
+	"sync/atomic"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// hook decides for the library who may log in and use which topic.
+type hook struct {
+	mochi.HookBase
+	log      *slog.Logger
+	accounts atomic.Pointer[accounts]
+
+	badLogins        atomic.Uint64
+	deniedPublishes  atomic.Uint64
+	deniedSubscribes atomic.Uint64
+}
+
+// ID implements mochi.Hook.
+func (h *hook) ID() string { return "acl" }
+
+// Provides implements mochi.Hook.
+func (h *hook) Provides(b byte) bool {
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+}
+
+// OnConnectAuthenticate implements mochi.Hook. A will is checked like a
+// publish, which the library does not do when it sends it.
+func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
+	c, ours := cl.Net.Conn.(*conn)
+	if !ours {
+		return false
+	}
+	a, ok := h.accounts.Load().login(pk.Connect.Username, pk.Connect.Password)
+	if !ok {
+		h.badLogins.Add(1)
+		h.deny(c, "MQTT login refused", "user", trim(string(pk.Connect.Username)), "reason", "unknown user or wrong password")
+		return false
+	}
+	if pk.Connect.WillFlag && !a.mayPublish(pk.Connect.WillTopic) {
+		h.badLogins.Add(1)
+		h.deny(c, "MQTT login refused", "user", a.user, "reason", "will on a topic of others", "topic", trim(pk.Connect.WillTopic))
+		return false
+	}
+	c.known.Store(true)
+	c.limit.Store(maxPacket)
+	if a.role == Platform {
+		c.limit.Store(maxPlatform)
+	}
+	// A client id belongs to its user: nobody can end or take over the
+	// session of another by naming it.
+	cl.ID = a.user + "/" + cl.ID
+	// No session outlives its connection (version 3; for version 5 the
+	// capabilities say so): the broker is not a queue.
+	cl.Properties.Clean = true
+	return true
+}
+
+// OnACLCheck implements mochi.Hook. It is called for every publish, every
+// subscription and every delivery.
+func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
+	a, known := (*h.accounts.Load())[string(cl.Properties.Username)]
+	c, ours := cl.Net.Conn.(*conn)
+	switch {
+	case !known || !ours:
+		return false
+	case write && a.mayPublish(topic), !write && a.mayRead(topic):
+		return true
+	case write:
+		h.deniedPublishes.Add(1)
+		h.deny(c, "MQTT publish denied", "user", a.user, "topic", trim(topic))
+	default:
+		h.deniedSubscribes.Add(1)
+		h.deny(c, "MQTT subscription denied", "user", a.user, "topic", trim(topic))
+	}
+	return false
+}
+
+// deny logs the first refusal on a connection; all of them are counted.
+func (h *hook) deny(c *conn, msg string, args ...any) {
+	if !c.warned.Swap(true) {
+		h.log.Warn(msg, append(args, "remote", c.RemoteAddr().String())...)
+	}
+}
+
+// trim shortens what a stranger sent for the log.
+func trim(s string) string { return s[:min(len(s), 128)] }

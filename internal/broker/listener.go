@@ -1,0 +1,121 @@
+package broker
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/mochi-mqtt/server/v2/listeners"
+)
+
+const (
+	maxConns     = 1024             // at the same time, strangers included
+	loginTimeout = 10 * time.Second // from the first byte of TCP to CONNECT
+)
+
+// listener accepts connections for the library. The library's own listeners
+// end for ever at the first failed accept, wait for CONNECT without a limit,
+// and do not wait for their connections.
+type listener struct {
+	net.Listener
+	log *slog.Logger
+
+	mu    sync.Mutex
+	conns map[*conn]struct{}
+	done  sync.WaitGroup // the goroutines of all connections
+
+	rejected atomic.Uint64 // closed before a login was tried, or over maxConns
+}
+
+func newListener(l net.Listener, log *slog.Logger) *listener {
+	return &listener{Listener: l, log: log, conns: make(map[*conn]struct{})}
+}
+
+// Init implements listeners.Listener; the port is open already.
+func (l *listener) Init(*slog.Logger) error { return nil }
+
+// ID implements listeners.Listener.
+func (l *listener) ID() string { return "tcp" }
+
+// Protocol implements listeners.Listener.
+func (l *listener) Protocol() string { return "tcp" }
+
+// Address implements listeners.Listener.
+func (l *listener) Address() string { return l.Addr().String() }
+
+// Serve implements listeners.Listener: it accepts until the listener closes.
+func (l *listener) Serve(establish listeners.EstablishFn) {
+	for {
+		nc, err := l.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // too many open files, most likely: it passes
+			l.log.Error("MQTT connection could not be accepted", "err", err)
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		if c := l.add(nc); c != nil {
+			go l.serve(c, establish)
+		}
+	}
+}
+
+// add registers a connection that serve will run, or closes it and returns nil
+// when there are too many or the listener is closing.
+func (l *listener) add(nc net.Conn) *conn {
+	c := &conn{Conn: nc, onClose: l.remove}
+	c.limit.Store(maxStranger)
+	_ = nc.SetDeadline(time.Now().Add(loginTimeout)) // the library sets the keep-alive's after CONNECT
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conns == nil || len(l.conns) >= maxConns {
+		nc.Close()
+		l.rejected.Add(1)
+		return nil
+	}
+	l.conns[c] = struct{}{}
+	l.done.Add(1)
+	return c
+}
+
+func (l *listener) remove(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, c)
+}
+
+// serve runs one connection to its end. A fault of the library in reading one
+// client's bytes must not end the platform.
+func (l *listener) serve(c *conn, establish listeners.EstablishFn) {
+	defer l.done.Done()
+	defer c.Close()
+	defer func() {
+		if fault := recover(); fault != nil {
+			l.log.Error("MQTT connection failed inside the broker", "remote", c.RemoteAddr().String(), "fault", fault)
+		}
+	}()
+	err := establish(l.ID(), c)
+	if !c.known.Load() && !c.warned.Load() {
+		l.rejected.Add(1)
+		l.log.Debug("MQTT connection without a login", "remote", c.RemoteAddr().String(), "err", err)
+	}
+}
+
+// Close implements listeners.Listener: it closes the port and every
+// connection and waits for them. The library's goodbye to each client is left
+// out, since a client that does not read would block it.
+func (l *listener) Close(listeners.CloseFn) {
+	l.Listener.Close()
+	l.mu.Lock()
+	conns := l.conns
+	l.conns = nil
+	l.mu.Unlock()
+	for c := range conns {
+		c.Conn.Close()
+	}
+	l.done.Wait()
+}
