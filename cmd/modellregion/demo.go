@@ -64,7 +64,7 @@ func (c *demoCmd) config(dir string) config {
 		Contact:   "opendata@modellregion.example",
 	}
 	for _, m := range simulate.Municipalities() {
-		cfg.Region.Municipalities = append(cfg.Region.Municipalities, municipalityConfig{ID: m.ID, Name: m.Name, AGS: m.AGS, Lat: m.Lat, Lon: m.Lon})
+		cfg.Region.Municipalities = append(cfg.Region.Municipalities, municipalityConfig{ID: m.ID, Name: m.Name, AGS: m.AGS, Lat: m.Center.Lat, Lon: m.Center.Lon})
 	}
 	return cfg
 }
@@ -88,7 +88,6 @@ func (c *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, fleet.Close()) }()
 	p, err := openPlatform(ctx, c.config(dir), t.log, func(ctx context.Context, r *registry.Registry) error {
 		list := fleet.Devices()
 		for i := range list {
@@ -97,11 +96,11 @@ func (c *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		return r.Put(ctx, list)
 	})
 	if err != nil {
-		return err
+		return errors.Join(err, fleet.Close())
 	}
 	return p.run(ctx, func(ctx context.Context) error {
 		if err := p.waitReady(ctx); err != nil {
-			return err
+			return errors.Join(err, fleet.Close())
 		}
 		c.tellWhere(t.out, p, dir, time.Since(began))
 		if err := c.simulate(ctx, t, p, fleet); err != nil || ctx.Err() != nil || c.For == 0 {
@@ -209,11 +208,21 @@ func (p *platform) settle(ctx context.Context, t *terminal, fleet *simulate.Flee
 	if err := p.aggregator.Step(ctx); err != nil {
 		return fmt.Errorf("aggregate the last windows: %w", err)
 	}
-	r, err := compare(ctx, p.influx, fleet)
+	c, err := fleet.Compare(ctx, p.influx)
 	if err != nil {
 		return fmt.Errorf("compare the database with what was sent: %w", err)
 	}
-	r.ElapsedS = float64(time.Since(began).Milliseconds()) / 1000
+	letters, err := p.influx.DeadLetters(ctx)
+	if err != nil {
+		return err
+	}
+	r := result{
+		FramesSent: fleet.Progress().FramesSent, UplinksSent: c.Uplinks, ReadingsSent: c.Sent, ReadingsStored: c.Stored,
+		Lost: c.Lost, Duplicates: c.Duplicates, ElapsedS: float64(time.Since(began).Milliseconds()) / 1000,
+	}
+	for _, n := range letters {
+		r.DeadLetters += uint64(n)
+	}
 	line, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("print result: %w", err)

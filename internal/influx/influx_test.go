@@ -81,14 +81,17 @@ func TestWriteThenRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(got, func(a, b influx.StoredReading) int {
-		return strings.Compare(a.Time.String()+a.Quantity+a.Channel, b.Time.String()+b.Quantity+b.Channel)
+	slices.SortFunc(got, func(a, b devices.Report) int {
+		return strings.Compare(a.Time.String()+a.Readings[0].Channel, b.Time.String()+b.Readings[0].Channel)
 	})
-	want := []influx.StoredReading{
-		{Time: window0.Add(123 * time.Millisecond), Quantity: "frequency", Value: 50},
-		{Time: window0.Add(123 * time.Millisecond), Quantity: "voltage", Channel: "l1", Value: 230.1},
-		{Time: window0.Add(123 * time.Millisecond), Quantity: "voltage", Channel: "l2", Value: 229.9},
-		{Time: window0.Add(time.Minute), Quantity: "voltage", Channel: "l1", Value: 231},
+	row := func(at time.Time, name, channel string, value float64) devices.Report {
+		return devices.Report{Device: uplink.EUI{1}, Domain: uplink.Energy, Time: at, Readings: []devices.Reading{{Quantity: quantity(t, name), Channel: channel, Value: value}}}
+	}
+	want := []devices.Report{
+		row(window0.Add(123*time.Millisecond), "frequency", "", 50),
+		row(window0.Add(123*time.Millisecond), "voltage", "l1", 230.1),
+		row(window0.Add(123*time.Millisecond), "voltage", "l2", 229.9),
+		row(window0.Add(time.Minute), "voltage", "l1", 231),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

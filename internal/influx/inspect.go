@@ -3,36 +3,30 @@ package influx
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"modellregion/devices"
 	"modellregion/uplink"
 )
 
-// StoredReading is one value as it lies in bucket raw.
-type StoredReading struct {
-	Time     time.Time
-	Quantity string
-	Channel  string
-	Value    float64
-}
-
-// Readings returns everything of a device in the span, in no order.
-func (c *Client) Readings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]StoredReading, error) {
+// Readings returns everything of a device in the span, in no order: a report
+// for each time and channel, without receptions.
+func (c *Client) Readings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]devices.Report, error) {
 	q := "SELECT * FROM " + ident(string(domain)) + " WHERE " + during(span.Start, span.End) +
 		" AND " + ident(TagDevice) + " = " + text(device.String()) + " GROUP BY " + ident(TagChannel)
 	answer, err := c.query(ctx, Raw, q)
 	if err != nil {
 		return nil, fmt.Errorf("read device %s: %w", device, err)
 	}
-	var out []StoredReading
+	var out []devices.Report
 	for _, s := range answer {
 		for r := range s.rows {
+			report := devices.Report{Device: device, Domain: domain, Time: r.time()}
 			for _, quantity := range devices.Quantities() {
 				if v, ok := r.float(quantity.Name); ok {
-					out = append(out, StoredReading{Time: r.time(), Quantity: quantity.Name, Channel: s.Tags[TagChannel], Value: v})
+					report.Readings = append(report.Readings, devices.Reading{Quantity: quantity, Channel: s.Tags[TagChannel], Value: v})
 				}
 			}
+			out = append(out, report)
 		}
 	}
 	return out, nil

@@ -1,0 +1,71 @@
+package opendata
+
+import (
+	"context"
+	"time"
+
+	"modellregion/devices"
+	"modellregion/uplink"
+)
+
+// Raw is bucket raw as the aggregator reads it.
+type Raw interface {
+	// Dirty returns the marks that arrived in the span, in any order. A mark
+	// must become visible no earlier than the readings it tells of; it may
+	// become visible up to Overlap after its time of arrival. The marks of two
+	// writes differ in at least one field.
+	Dirty(ctx context.Context, arrived devices.Span) ([]devices.DirtyMark, error)
+
+	// Aggregate computes the windows of a domain that lie in the span, whose
+	// ends are whole multiples of window since the Unix epoch. It returns one
+	// row for each window, station, quantity and channel that has readings, in
+	// any order, with everything set but Coverage.
+	Aggregate(ctx context.Context, domain uplink.Domain, span devices.Span, window time.Duration) ([]devices.Aggregate, error)
+}
+
+// Reader is bucket open as the public reads it. It is all that the public
+// faces are given.
+type Reader interface {
+	// Windows returns the published windows of a dataset that begin in the
+	// span, of one station or, when station is empty, of all of them, in any
+	// order. A dataset or station without windows gives none and no error.
+	Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error)
+}
+
+// Store is bucket open as the aggregator writes it.
+type Store interface {
+	Reader
+
+	// Put stores rows of one dataset and window length. A row with the station,
+	// quantity, channel and start of an earlier one replaces it, so that
+	// putting the same rows twice changes nothing. It must not keep the slice.
+	Put(ctx context.Context, dataset string, window time.Duration, rows []devices.Aggregate) error
+
+	// Cursor returns the time given to the last SetCursor that succeeded, or
+	// the zero time when there was none. It survives a restart.
+	Cursor(ctx context.Context) (time.Time, error)
+
+	// SetCursor keeps until when marks have been dealt with. Its own write
+	// must not be visible to Windows.
+	SetCursor(ctx context.Context, until time.Time) error
+}
+
+// Directory knows the stations. Its methods are called often and from several
+// goroutines; they answer from memory.
+type Directory interface {
+	// Stations returns the public stations, and only those, ordered by id. The
+	// caller must not change them.
+	Stations() []devices.Station
+
+	// Interval returns the time expected between two readings of the quantity
+	// on one channel of a station, or zero when that is not known.
+	Interval(station string, q *devices.Quantity) time.Duration
+}
+
+// Publisher turns what is in a Store into something the public can fetch.
+type Publisher interface {
+	// Publish brings what is published of the days of a dataset up to date. A
+	// nil error means that the result survives a crash; publishing again
+	// without new windows changes nothing.
+	Publish(ctx context.Context, dataset *Dataset, days []Day) error
+}
