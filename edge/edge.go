@@ -203,7 +203,7 @@ func (e *Edge) sendDown(ctx context.Context) error {
 		case a := <-e.down:
 			if err := e.semtech.Send(ctx, a.down); err != nil {
 				e.metrics.downlinks.WithLabelValues("failed").Inc()
-				e.cfg.Log.Warn("downlink failed", "err", err, "dev_eui", a.device, "gateway", a.down.Gateway)
+				e.cfg.Log.Debug("downlink failed", "err", err, "dev_eui", a.device, "gateway", a.down.Gateway)
 				continue
 			}
 			e.metrics.downlinks.WithLabelValues("sent").Inc()

@@ -47,3 +47,14 @@ func (c *Client) DeadLetters(ctx context.Context) (map[string]int, error) {
 	}
 	return out, nil
 }
+
+// CountRows runs an InfluxQL query on bucket raw and returns how many rows it
+// gives: whether a dashboard would show something.
+func (c *Client) CountRows(ctx context.Context, q string) (int, error) {
+	answer, err := c.query(ctx, Raw, q)
+	n := 0
+	for _, s := range answer {
+		n += len(s.Values)
+	}
+	return n, err
+}
