@@ -116,7 +116,7 @@ func TestOnlyOneUser(t *testing.T) {
 			house.known(t, u)
 		}
 		for pkg, p := range house {
-			if !slices.Contains(o.users, pkg) && pkg != "internal/anchor" &&
+			if !slices.Contains(o.users, pkg) &&
 				slices.ContainsFunc(p.imports, func(i string) bool { return within(i, o.library) }) {
 				t.Errorf("%s imports %s, which is for %v: %s", pkg, o.library, o.users, o.why)
 			}
