@@ -146,6 +146,9 @@ func (p *portal) series(w http.ResponseWriter, r *http.Request) {
 	if query.Has("channel") {
 		rows = slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Channel != query.Get("channel") })
 	}
+	if query.Get("from") == "" {
+		span = begun(span, rows)
+	}
 	answer(w, r, columns(d, q, station.ID, span, rows, textsOf(query.Get("lang")).Lang))
 }
 

@@ -57,6 +57,24 @@ func (p *portal) chartSpan(d *opendata.Dataset) devices.Span {
 	return devices.Span{Start: end.Add(-24 * time.Hour), End: end}
 }
 
+// shortest is the least that a chart spans.
+const shortest = 3 * time.Hour
+
+// begun returns the span without the time before the first of rows, which is
+// empty at a new station and says nothing.
+func begun(span devices.Span, rows []devices.Aggregate) devices.Span {
+	first := span.End.Add(-shortest)
+	for i := range rows {
+		if rows[i].Start.Before(first) {
+			first = rows[i].Start
+		}
+	}
+	if first.After(span.Start) {
+		span.Start = first
+	}
+	return span
+}
+
 // rows reads the windows of one quantity of one station, in order.
 func (p *portal) rows(ctx context.Context, d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span) ([]devices.Aggregate, error) {
 	var rows []devices.Aggregate
@@ -165,11 +183,16 @@ func tickLabel(q *devices.Quantity, v float64, ticks []float64, lang string) str
 	return number(v, decimals, lang)
 }
 
-// hourTicks marks every sixth hour of the day in Berlin.
+// hourTicks marks every sixth hour of the day in Berlin, or every hour of a
+// short span.
 func hourTicks(span devices.Span, x func(time.Time) float64) []tick {
 	var ticks []tick
+	every := 6
+	if span.End.Sub(span.Start) <= 9*time.Hour {
+		every = 1
+	}
 	for t := span.Start.Truncate(time.Hour); t.Before(span.End); t = t.Add(time.Hour) {
-		if !t.Before(span.Start) && t.In(opendata.Berlin()).Hour()%6 == 0 {
+		if !t.Before(span.Start) && t.In(opendata.Berlin()).Hour()%every == 0 {
 			ticks = append(ticks, tick{point(x(t)), clock(t)})
 		}
 	}

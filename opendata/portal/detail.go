@@ -60,7 +60,7 @@ func (p *portal) detail(r *http.Request, s selection, t *texts, groups []group) 
 		v.Failed = true
 		return v
 	}
-	if v.Chart = draw(q, rows, span, d.Window, t.Lang); v.Chart != nil {
+	if v.Chart = draw(q, rows, begun(span, rows), d.Window, t.Lang); v.Chart != nil {
 		v.Chart.Name = v.Label + ", " + v.Name
 		v.Chart.SeriesURL = "/api/v1/series?" + url.Values{"station": {id}, "quantity": {q.Name}, "lang": {t.Lang}}.Encode()
 	}

@@ -182,7 +182,7 @@ func (p *portal) roadCard(c *card, g *digest) {
 	if !ok {
 		return
 	}
-	c.Key, c.KeyName = g.print(surface.low, surface.low.Value()), g.say("kälteste Fahrbahn: %s", "coldest road: %s", surface.low.station.Name)
+	c.Key, c.KeyName = g.print(surface.low, surface.low.Value()), g.say("am kältesten: %s", "coldest: %s", surface.low.station.Name)
 	if states := g.rows["surface_state"]; len(states) > 0 {
 		var slippery, wet int
 		for _, r := range states {
@@ -214,7 +214,7 @@ func (p *portal) environmentCard(c *card, g *digest) {
 	}
 	c.Key, c.KeyName = g.print(air.low, air.mean), g.say("Lufttemperatur im Mittel", "mean air temperature")
 	if dust, ok := g.spread("pm2_5"); ok {
-		c.Sentences = append(c.Sentences, g.say("Feinstaub PM2,5 im Mittel %s, am meisten an der Station %s.", "Particulates PM2.5 average %s, most at the station %s.",
+		c.Sentences = append(c.Sentences, g.say("Feinstaub PM2,5 im Mittel %s, am meisten: %s.", "Particulates PM2.5 average %s, most: %s.",
 			g.print(dust.low, dust.mean), dust.high.station.Name))
 	}
 	if rain, ok := g.spread("precipitation"); ok && rain.high.Value() > 0 {
