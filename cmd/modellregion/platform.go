@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,9 +29,6 @@ import (
 )
 
 const (
-	followEvery    = time.Second      // a change of the registry is in use within two
-	placeEvery     = 24 * time.Hour   // so that every day of raw data knows where its devices stood
-	retryPlaces    = 10 * time.Second // after a failure
 	aggregateEvery = 5 * time.Second
 	publishEvery   = 30 * time.Second
 )
@@ -331,60 +326,6 @@ func (p *platform) run(ctx context.Context, work func(context.Context) error) er
 	return runUnits(ctx, p.log, units, work)
 }
 
-func (p *platform) devicesChanged(ctx context.Context) {
-	if p.mqtt.Connected() {
-		p.publishDeviceLists(ctx)
-	}
-	select {
-	case p.moved <- struct{}{}:
-	default:
-	}
-}
-
-// publishDeviceLists gives every edge its retained device list.
-func (p *platform) publishDeviceLists(ctx context.Context) {
-	lists, err := p.directory.Lists()
-	if err != nil {
-		p.log.Error("device lists cannot be made", "err", err)
-		return
-	}
-	for _, e := range p.cfg.Edges {
-		list, ok := lists[e.Name]
-		if !ok {
-			list = uplink.DeviceList{V: uplink.Version}
-		}
-		payload, err := json.Marshal(list)
-		if err == nil {
-			topic := uplink.Topic{Edge: e.Name, Kind: uplink.KindDevices}.String()
-			err = p.mqtt.Publish(ctx, mqtt.Message{Topic: topic, Payload: payload, QoS: 1, Retained: true})
-		}
-		if err != nil && ctx.Err() == nil {
-			p.log.Error("device list was not published, the next connection tries again", "edge", e.Name, "err", err)
-		}
-	}
-}
-
-// placeDevices writes where the devices are: at start, when the registry
-// changes, and daily.
-func (p *platform) placeDevices(ctx context.Context) error {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-		case <-p.moved:
-		}
-		next := placeEvery
-		if err := p.influx.PlaceDevices(ctx, p.directory.Devices(), time.Now()); err != nil && ctx.Err() == nil {
-			p.log.Error("places of devices were not written, trying again", "err", err)
-			next = retryPlaces
-		}
-		timer.Reset(next)
-	}
-}
-
 // confirmer publishes the word "stored".
 type confirmer struct{ client *mqtt.Client }
 
@@ -421,42 +362,4 @@ func (p *platform) endpoints() map[string]string {
 		e["udp"] = p.edge.Addr().String()
 	}
 	return e
-}
-
-// server is an HTTP server on an open port.
-type server struct {
-	listener net.Listener
-	http     *http.Server
-}
-
-func listen(flag, addr string, h http.Handler) (*server, error) {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("open port %s: %w", flag, err)
-	}
-	return &server{l, &http.Server{
-		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
-		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}}, nil
-}
-
-func (s *server) addr() string { return s.listener.Addr().String() }
-
-// run serves until ctx ends, then lets requests finish for a moment.
-func (s *server) run(ctx context.Context) error {
-	stopped := make(chan error, 1)
-	stop := context.AfterFunc(ctx, func() {
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-		defer cancel()
-		if err := s.http.Shutdown(grace); errors.Is(err, context.DeadlineExceeded) {
-			stopped <- s.http.Close()
-		} else {
-			stopped <- err
-		}
-	})
-	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-		stop()
-		return err
-	}
-	return <-stopped
 }

@@ -75,6 +75,13 @@ func (c *Client) writeReports(ctx context.Context, batch []devices.Report) error
 		}
 		marks[mark{batch[i].Domain, batch[i].Time.Truncate(devices.DirtyWindow)}] = true
 	}
+	if err := c.send(ctx, c.raw, Raw, &enc); err != nil {
+		return err
+	}
+	// The marks follow in a request of their own: within one, the server
+	// writes days in any order, and a mark seen before its readings would
+	// have the window computed without them for ever.
+	enc.Reset()
 	encodeMarks(&enc, marks, c.now())
 	return c.send(ctx, c.raw, Raw, &enc)
 }
