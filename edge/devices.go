@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,16 +32,17 @@ func (e *Edge) restoreDevices() error {
 	if err != nil {
 		return fmt.Errorf("device list on disk: %w", err)
 	}
+	e.list = data
 	return e.useDevices(list)
 }
 
 // applyDevices takes a list from the platform. One that cannot be read leaves
 // the edge as it is.
 func (e *Edge) applyDevices(data []byte, g *group) {
-	list, err := uplink.DecodeDeviceList(data)
-	if err == nil && e.ready.Load() && list.Version == e.version.Load() {
+	if bytes.Equal(data, e.list) {
 		return // the retained message again, after a reconnect
 	}
+	list, err := uplink.DecodeDeviceList(data)
 	if err == nil {
 		err = e.useDevices(list)
 	}
@@ -49,7 +51,7 @@ func (e *Edge) applyDevices(data []byte, g *group) {
 		e.cfg.Log.Error("device list refused, going on with the last one", "err", err)
 		return
 	}
-	g.devices = data
+	e.list, g.devices = data, data
 	e.cfg.Log.Info("device list in use", "version", list.Version, "devices", len(list.Devices))
 	e.postStatus()
 }

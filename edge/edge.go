@@ -40,6 +40,7 @@ type Edge struct {
 
 	// What follows belongs to the process loop alone.
 	network *session.Network
+	list    []byte // the device list in use, as it came
 	devices map[uplink.EUI]served
 	scratch []devices.Reading
 	depth   int

@@ -103,8 +103,11 @@ func (c *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 			return errors.Join(err, fleet.Close())
 		}
 		c.tellWhere(t.out, p, dir, time.Since(began))
-		if err := c.simulate(ctx, t, p, fleet); err != nil || ctx.Err() != nil || c.For == 0 {
+		if err := c.simulate(ctx, t, p, fleet); err != nil || c.For == 0 {
 			return err
+		}
+		if ctx.Err() != nil {
+			return errors.New("interrupted before what was sent could be compared with what is stored")
 		}
 		return p.settle(ctx, t, fleet, began)
 	})

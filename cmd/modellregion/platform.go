@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -160,7 +161,9 @@ func readSecret(path string, dst *string) error {
 // connection to it. It returns the passwords of the edges.
 func (p *platform) openMQTT() (mqttLogins, error) {
 	c := p.cfg.MQTT
-	client := mqtt.Config{URL: c.URL, Username: c.Username, ClientID: "modellregion-platform", Log: p.log}
+	// Sessions are clean, so the id may be new each time; and two platforms at
+	// one broker must not throw each other out.
+	client := mqtt.Config{URL: c.URL, Username: c.Username, ClientID: "modellregion-" + rand.Text()[:8], Log: p.log}
 	var logins mqttLogins
 	if c.URL != "" {
 		if err := readSecret(c.PasswordFile, &client.Password); err != nil {
