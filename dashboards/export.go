@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"text/template"
 
+	"modellregion/internal/durable"
 	"modellregion/internal/influx"
 )
 
@@ -97,26 +98,5 @@ func replace(name string, content []byte) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("create folder for %s: %w", name, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".modellregion-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Chmod(0o644)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error is the one to tell
-		return fmt.Errorf("write %s: %w", name, err)
-	}
-	return nil
+	return durable.WriteFile(name, content, 0o644)
 }

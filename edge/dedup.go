@@ -7,6 +7,7 @@ import (
 	"github.com/brocaar/lorawan"
 
 	"modellregion/edge/radio"
+	"modellregion/uplink"
 )
 
 // dedup collects the receptions of each frame for a while, so that a frame
@@ -17,9 +18,6 @@ type dedup struct {
 	byPHY  map[string]*collected
 	queue  []*collected // by deadline
 }
-
-// maxReceptions bounds what is kept of one frame that is repeated very often.
-const maxReceptions = 32
 
 type collected struct {
 	rx       []radio.Frame
@@ -33,7 +31,7 @@ func newDedup(window time.Duration) *dedup {
 // add takes a reception at the instant now.
 func (d *dedup) add(f radio.Frame, now time.Time) {
 	if c, ok := d.byPHY[string(f.PHYPayload)]; ok {
-		if len(c.rx) < maxReceptions {
+		if len(c.rx) < uplink.MaxReceptions { // however often it is repeated
 			c.rx = append(c.rx, f)
 		}
 		return
@@ -53,7 +51,7 @@ func (d *dedup) next(now time.Time, force bool) []radio.Frame {
 	d.queue[0] = nil
 	d.queue = d.queue[1:]
 	delete(d.byPHY, string(c.rx[0].PHYPayload))
-	first := c.rx[0].Time
+	first := c.rx[0] // to arrive
 	slices.SortStableFunc(c.rx, func(a, b radio.Frame) int {
 		switch {
 		case a.SNRdB > b.SNRdB:
@@ -72,7 +70,7 @@ func (d *dedup) next(now time.Time, force bool) []radio.Frame {
 		seen[f.Gateway] = true
 		return again
 	})
-	c.rx[0].Time = earliest(first, c.rx)
+	c.rx[0].Time, c.rx[0].Heard = earliest(first.Time, c.rx), first.Heard
 	return c.rx
 }
 

@@ -37,13 +37,13 @@ type Edge struct {
 
 	ready   atomic.Bool   // a device list is in use
 	version atomic.Uint64 // of that list
+	depth   atomic.Int64  // uplinks in the outbox
 
 	// What follows belongs to the process loop alone.
 	network *session.Network
 	list    []byte // the device list in use, as it came
 	devices map[uplink.EUI]served
 	scratch []devices.Reading
-	depth   int
 }
 
 const (
@@ -79,11 +79,12 @@ func Open(cfg Config) (*Edge, error) {
 }
 
 func (e *Edge) open() error {
-	var err error
-	if e.depth, err = e.store.depth(); err != nil {
+	depth, err := e.store.depth()
+	if err != nil {
 		return err
 	}
-	e.metrics.depth.Set(float64(e.depth))
+	e.depth.Store(int64(depth))
+	e.metrics.depth.Set(float64(depth))
 	if err := e.restoreDevices(); err != nil {
 		return err
 	}
@@ -135,7 +136,7 @@ func (e *Edge) Ready() error {
 }
 
 // Outbox returns how many uplinks wait on disk for their confirmation.
-func (e *Edge) Outbox() (int, error) { return e.store.depth() }
+func (e *Edge) Outbox() int { return int(e.depth.Load()) }
 
 // Run works until ctx ends, then commits what was heard and closes everything.
 func (e *Edge) Run(ctx context.Context) error {
@@ -222,14 +223,9 @@ func (e *Edge) post(n note) {
 }
 
 func (e *Edge) postStatus() {
-	depth, err := e.store.depth()
-	if err != nil {
-		e.cfg.Log.Error("status cannot be told", "err", err)
-		return
-	}
 	e.post(note{topic: e.topic(uplink.KindStatus), qos: 1, message: uplink.Status{
 		V: uplink.Version, Online: true, Time: time.Now().UTC(), Version: e.cfg.Version, Epoch: e.store.epoch,
-		DeviceList: e.version.Load(), OutboxDepth: depth,
+		DeviceList: e.version.Load(), OutboxDepth: e.Outbox(),
 	}})
 }
 

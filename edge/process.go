@@ -32,16 +32,15 @@ const (
 	maxDeletes      = 4096        // of one commit
 	firstCommitWait = 100 * time.Millisecond
 	lastCommitWait  = 10 * time.Second
-	maxReadings     = 128 // of one payload; more do not fit into a batch
 	maxErrorText    = 200 // bytes of a codec's error that are passed on
 )
 
-// earliestTime is the oldest time that is believed: this program did not exist
-// before.
-var earliestTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// maxAhead is how far the GPS time of a gateway may be ahead of the host.
-const maxAhead = 5 * time.Minute
+// A GPS time is believed between these: this program did not exist before, and
+// will not be there after.
+var (
+	earliestTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	latestTime   = earliestTime.AddDate(30, 0, 0)
+)
 
 // process owns sessions and database until the frames end; then it commits
 // what it has heard. ctx ends it only when the disk refuses a commit.
@@ -128,6 +127,10 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 		}
 	case dec.Data != nil:
 		e.metrics.frames.WithLabelValues("data").Inc()
+		if dec.Detail != nil {
+			e.metrics.downlinks.WithLabelValues("failed").Inc()
+			e.cfg.Log.Warn("confirmed uplink cannot be acknowledged", "dev_eui", dec.DevEUI, "err", dec.Detail)
+		}
 		e.decode(rx, &dec, g)
 	}
 }
@@ -140,7 +143,7 @@ func (e *Edge) decode(rx []radio.Frame, dec *session.Decision, g *group) {
 	if !ok || !data.HasPort || data.FPort == 0 {
 		return // MAC commands alone say nothing to the platform
 	}
-	at, quality := frameTime(rx[0].Time, time.Now())
+	at, quality := frameTime(rx[0].Time, rx[0].Heard)
 	u := uplink.Uplink{
 		DevEUI: uplink.EUI(dec.DevEUI), Time: at, TimeQuality: quality,
 		FCnt: data.FCnt, Lost: data.Lost, FPort: data.FPort, DR: data.DR, FreqHz: rx[0].FreqHz,
@@ -173,8 +176,8 @@ func (e *Edge) readings(d served, data *session.Data) ([]devices.Reading, error)
 	if len(readings) == 0 {
 		return nil, fmt.Errorf("payload %x on port %d holds no reading", data.Payload, data.FPort)
 	}
-	if len(readings) > maxReadings {
-		return nil, fmt.Errorf("payload gives %d readings, at most %d are allowed", len(readings), maxReadings)
+	if len(readings) > uplink.MaxReadings {
+		return nil, fmt.Errorf("payload gives %d readings, at most %d are allowed", len(readings), uplink.MaxReadings)
 	}
 	for _, r := range readings {
 		if math.IsNaN(r.Value) || math.IsInf(r.Value, 0) {
@@ -184,14 +187,15 @@ func (e *Edge) readings(d served, data *session.Data) ([]devices.Reading, error)
 	return readings, nil
 }
 
-// frameTime chooses the time of a frame: that of the gateway's GPS when it is
-// plausible, else that of the host. Whole milliseconds, UTC.
-func frameTime(gps, host time.Time) (time.Time, uplink.TimeQuality) {
-	hostRight := host.After(earliestTime)
-	if gps.After(earliestTime) && !(hostRight && gps.After(host.Add(maxAhead))) {
+// frameTime chooses the time of a frame: that of the gateway's GPS when it has
+// one that is possible at all, else the host's at the frame's arrival. The host
+// is no judge of GPS: without a battery its clock starts years ago. Whole
+// milliseconds, UTC.
+func frameTime(gps, heard time.Time) (time.Time, uplink.TimeQuality) {
+	if gps.After(earliestTime) && gps.Before(latestTime) {
 		return gps.UTC().Truncate(time.Millisecond), uplink.TimeGPS
 	}
-	return host.UTC().Truncate(time.Millisecond), uplink.TimeHost
+	return heard.UTC().Truncate(time.Millisecond), uplink.TimeHost
 }
 
 func (e *Edge) event(domain uplink.Domain, device lorawan.EUI64, what, detail string) note {
@@ -207,6 +211,7 @@ func (e *Edge) event(domain uplink.Domain, device lorawan.EUI64, what, detail st
 func (e *Edge) commit(ctx context.Context, g *group) error {
 	wait := firstCommitWait
 	for {
+		g.confirmed = e.outbox.takeConfirmed(maxDeletes)
 		began := time.Now()
 		err := e.store.commit(g)
 		if err == nil {
@@ -215,6 +220,11 @@ func (e *Edge) commit(ctx context.Context, g *group) error {
 		}
 		e.metrics.commitErrors.Inc()
 		e.cfg.Log.Error("commit failed, trying again", "err", err, "in", wait, "uplinks", len(g.uplinks))
+		// Deleting what is stored by now may be what makes room on the disk.
+		if tidied := (&group{confirmed: g.confirmed}); !tidied.empty() && e.store.commit(tidied) == nil {
+			e.released(tidied)
+			continue
+		}
 		select {
 		case <-time.After(wait):
 			wait = min(2*wait, lastCommitWait)
@@ -244,8 +254,7 @@ func (e *Edge) lastCommit(seen *dedup, g *group) error {
 
 // released passes on what a commit made durable.
 func (e *Edge) released(g *group) {
-	e.depth += len(g.uplinks) - len(g.confirmed)
-	e.metrics.depth.Set(float64(e.depth))
+	e.metrics.depth.Set(float64(e.depth.Add(int64(len(g.uplinks) - len(g.confirmed)))))
 	e.outbox.forget(g.confirmed)
 	for _, a := range g.down {
 		select {

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"modellregion/devices"
@@ -22,8 +23,10 @@ const (
 	reasonRefused  = "refused"          // the database will not take it
 )
 
-// maxChannel is the length of a channel's name, in bytes.
-const maxChannel = 32
+const (
+	maxChannel = 32      // bytes of a channel's name
+	maxMessage = 4 << 10 // bytes of a message that a dead letter keeps
+)
 
 // check decodes a message and adds what is good of it to the batch, and the
 // rest as dead letters, value by value.
@@ -95,7 +98,7 @@ func (i *Ingest) checkUplink(topic uplink.Topic, u *uplink.Uplink, b *batch, now
 		reading, reason, err := checkReading(r)
 		if err != nil {
 			part := *u
-			part.Readings = []uplink.Reading{r}
+			part.Readings, part.RX, part.Payload = []uplink.Reading{r}, nil, nil
 			i.bury(b, devices.DeadLetter{Time: u.Time, Edge: topic.Edge, Reason: reason, Message: string(part.AppendJSON(nil))}, err)
 			continue
 		}
@@ -143,5 +146,8 @@ func (i *Ingest) timely(t, now time.Time) bool {
 func (i *Ingest) bury(b *batch, letter devices.DeadLetter, err error) {
 	i.metrics.deadLetters.WithLabelValues(letter.Reason).Inc()
 	i.cfg.Log.Debug("dead letter", "reason", letter.Reason, "edge", letter.Edge, "err", err)
+	if len(letter.Message) > maxMessage {
+		letter.Message = strings.Clone(letter.Message[:maxMessage])
+	}
 	b.letters = append(b.letters, letter)
 }

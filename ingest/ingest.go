@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"time"
@@ -20,7 +21,8 @@ type Sink interface {
 	Write(ctx context.Context, batch []devices.Report) error
 }
 
-// Graveyard keeps dead letters. A nil error means they survive a crash.
+// Graveyard keeps dead letters. A nil error means they survive a crash. A
+// *devices.RefusedError names those that can never be kept; the others are.
 type Graveyard interface {
 	Bury(ctx context.Context, letters []devices.DeadLetter) error
 }
@@ -55,7 +57,7 @@ type Config struct {
 }
 
 const (
-	queueLength = 256             // messages, each of at most uplink.MaxBytes
+	queueLength = 256             // messages, each of at most uplink.MaxBytes or cut to it
 	shedAfter   = 2 * time.Second // how long a full queue may hold up the connection
 	maxAhead    = 5 * time.Minute // how far in the future an uplink may be
 )
@@ -100,6 +102,9 @@ func New(cfg Config) *Ingest {
 // up its caller, and so the broker, for a moment; then it drops the message,
 // which comes again because it is not confirmed.
 func (i *Ingest) Receive(ctx context.Context, topic string, payload []byte) {
+	if len(payload) > uplink.MaxBytes { // check refuses it for its size; its begin tells what it was
+		payload = bytes.Clone(payload[:uplink.MaxBytes+1])
+	}
 	m := message{topic, payload}
 	select {
 	case i.queue <- m:
@@ -173,7 +178,7 @@ func (i *Ingest) collect(ctx context.Context) {
 			i.check(m, b)
 		case <-timer.C:
 		}
-		if b.empty() || b.readings < i.cfg.MaxReadings && time.Since(b.began) < i.cfg.MaxAge {
+		if b.empty() || b.readings+len(b.letters) < i.cfg.MaxReadings && time.Since(b.began) < i.cfg.MaxAge {
 			continue
 		}
 		select {

@@ -7,6 +7,7 @@ type metrics struct {
 	messages, uplinks, readings      prometheus.Counter
 	deadLetters                      *prometheus.CounterVec // by reason
 	shed, writeErrors, confirmErrors prometheus.Counter
+	lettersLost                      prometheus.Counter
 	lag, batchReadings, writeSeconds prometheus.Histogram
 }
 
@@ -29,6 +30,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "dead_letters_total", Help: "Messages, uplinks and readings that cannot be stored, by reason."}, []string{"reason"}),
 		shed:          counter("shed_total", "Messages dropped because the queue was full; the edges send them again."),
 		writeErrors:   counter("write_errors_total", "Writes to the database that failed and were tried again."),
+		lettersLost:   counter("dead_letters_lost_total", "Dead letters that the database refused."),
 		confirmErrors: counter("confirm_errors_total", "Confirmations that could not be sent; the edges send again."),
 		lag: histogram("lag_seconds", "Time from reception by a gateway to the check in the ingest.",
 			[]float64{0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 7200, 43200, 259200}),

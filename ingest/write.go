@@ -53,7 +53,16 @@ func (i *Ingest) store(ctx context.Context, b *batch) bool {
 	if len(b.letters) == 0 {
 		return true
 	}
-	return i.untilDone(ctx, "keep dead letters", func() error { return i.cfg.Graveyard.Bury(ctx, b.letters) })
+	return i.untilDone(ctx, "keep dead letters", func() error {
+		err := i.cfg.Graveyard.Bury(ctx, b.letters)
+		var refused *devices.RefusedError
+		if errors.As(err, &refused) { // nothing more can be done for them
+			i.metrics.lettersLost.Add(float64(len(refused.Reports)))
+			i.cfg.Log.Error("dead letters were refused by the database and are lost", "letters", len(refused.Reports), "err", err)
+			return nil
+		}
+		return err
+	})
 }
 
 // refuse turns reports that the database will never take into dead letters.
@@ -61,7 +70,8 @@ func (i *Ingest) refuse(b *batch, refused *devices.RefusedError) {
 	for _, r := range refused.Reports {
 		from := b.origins[r.Index]
 		i.bury(b, devices.DeadLetter{
-			Time: from.uplink.Time, Edge: from.edge, Reason: reasonRefused,
+			// Not at the uplink's own time: it may be what the database refuses.
+			Time: time.Now(), Edge: from.edge, Reason: reasonRefused,
 			Message: string(from.uplink.AppendJSON(nil)),
 		}, r.Err)
 	}

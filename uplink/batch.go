@@ -13,10 +13,13 @@ import (
 // Version is the version of the messages in this package.
 const Version = 1
 
-// Limits of one Batch. An edge never sends more; a platform refuses more.
+// Limits of one Batch and of one Uplink in it. An edge never sends more; a
+// platform refuses more.
 const (
-	MaxUplinks = 256
-	MaxBytes   = 128 << 10
+	MaxUplinks    = 256
+	MaxBytes      = 128 << 10
+	MaxReadings   = 128
+	MaxReceptions = 32
 )
 
 // TimeQuality says where the time of an uplink comes from.
@@ -67,6 +70,24 @@ type Reading struct {
 	Quantity string  `json:"q"`
 	Channel  string  `json:"ch,omitempty"`
 	Value    float64 `json:"v"`
+}
+
+// UnmarshalJSON implements json.Unmarshaler. A reading without a number is an
+// error: taken for zero, a missing temperature would be a warning of ice.
+func (r *Reading) UnmarshalJSON(data []byte) error {
+	var wire struct {
+		Quantity string   `json:"q"`
+		Channel  string   `json:"ch"`
+		Value    *float64 `json:"v"`
+	}
+	if err := json.Unmarshal(data, &wire); err != nil {
+		return err
+	}
+	if wire.Value == nil {
+		return fmt.Errorf("reading %.64q has no v", wire.Quantity)
+	}
+	*r = Reading{wire.Quantity, wire.Channel, *wire.Value}
+	return nil
 }
 
 const timeLayout = "2006-01-02T15:04:05.000Z"
@@ -267,6 +288,10 @@ func (u *Uplink) Check() error {
 		return fmt.Errorf("uplink %d has no time", u.Seq)
 	case u.Error == "" && len(u.Readings) == 0 && len(u.Payload) == 0:
 		return fmt.Errorf("uplink %d has no readings, payload or error", u.Seq)
+	case len(u.Readings) > MaxReadings:
+		return fmt.Errorf("uplink %d has %d readings, at most %d are allowed", u.Seq, len(u.Readings), MaxReadings)
+	case len(u.RX) > MaxReceptions:
+		return fmt.Errorf("uplink %d has %d receptions, at most %d are allowed", u.Seq, len(u.RX), MaxReceptions)
 	}
 	for i, r := range u.Readings {
 		if r.Quantity == "" {

@@ -62,7 +62,6 @@ type Status struct {
 	Epoch       string    `json:"epoch,omitempty"`
 	DeviceList  uint64    `json:"device_list,omitempty"` // DeviceList.Version in use
 	OutboxDepth int       `json:"outbox_depth"`          // uplinks not yet confirmed
-	Dropped     uint64    `json:"dropped,omitempty"`     // uplinks given up because the outbox was full
 }
 
 // GatewayStats is the message on a gateway topic: the counters of a packet

@@ -67,8 +67,12 @@ func (c *config) Validate() error {
 		need(err == nil, path, "%q, want host:port like 127.0.0.1:1700", value)
 	}
 	u, err := url.Parse(c.MQTT.URL)
-	ok := err == nil && u.Host != "" && (u.Scheme == "tcp" || u.Scheme == "mqtt" || u.Scheme == "ssl" || u.Scheme == "mqtts")
-	need(ok, "mqtt.url", "%q, want ssl://host:8883, or tcp://host:1883 on this machine or in a VPN", c.MQTT.URL)
+	shown := c.MQTT.URL
+	if err == nil {
+		shown = u.Redacted()
+	}
+	ok := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "tcp" || u.Scheme == "mqtt" || u.Scheme == "ssl" || u.Scheme == "mqtts")
+	need(ok, "mqtt.url", "%q, want ssl://host:8883, or tcp://host:1883 on this machine or in a VPN; the password stands in mqtt.password_file", shown)
 	return errors.Join(errs...)
 }
 

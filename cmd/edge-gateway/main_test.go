@@ -64,6 +64,7 @@ func TestCheckConfiguration(t *testing.T) {
 		{"no folder", "data_dir: /var/lib/modellregion-edge", "data_dir: ''", "data_dir: must be given"},
 		{"port", "udp: 127.0.0.1:1700", "udp: '1700'", `udp: "1700", want host:port`},
 		{"broker", "url: ssl://mqtt.modellregion.example:8883", "url: http://x", `mqtt.url: "http://x", want ssl://`},
+		{"password in the URL", "ssl://mqtt.", "ssl://rathaus:geheim@mqtt.", `mqtt.url: "ssl://rathaus:xxxxx@mqtt.`},
 		{"gateway", "gateways: []", "gateways: [xyz]", "EUI"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -173,19 +173,21 @@ func (c *config) Validate() error {
 	address("internal", c.Internal)
 	need((c.MQTT.Listen == "") != (c.MQTT.URL == ""), "mqtt", "want either listen, for the embedded broker, or url, for another")
 	need((c.Influx.Listen == "") != (c.Influx.URL == ""), "influx", "want either listen, for the embedded database, or url, for another")
-	if c.MQTT.Listen != "" {
-		address("mqtt.listen", c.MQTT.Listen)
-	}
-	if c.Influx.Listen != "" {
-		address("influx.listen", c.Influx.Listen)
+	for path, value := range map[string]string{"mqtt.listen": c.MQTT.Listen, "influx.listen": c.Influx.Listen} {
+		if value != "" {
+			need(loopback(value), path, "%q, want an address of this machine alone like 127.0.0.1:1883; for other machines run a server with TLS and give its url", value)
+		}
 	}
 	link := func(path, value string, schemes ...string) {
 		u, err := url.Parse(value)
 		ok := value == ""
 		for _, s := range schemes {
-			ok = ok || err == nil && u.Scheme == s && u.Host != ""
+			ok = ok || err == nil && u.Scheme == s && u.Host != "" && u.User == nil
 		}
-		need(ok, path, "%q, want %s://host:port", value, strings.Join(schemes, ":// or "))
+		if err == nil {
+			value = u.Redacted()
+		}
+		need(ok, path, "%q, want %s://host:port, with user and password in keys of their own", value, strings.Join(schemes, ":// or "))
 	}
 	link("mqtt.url", c.MQTT.URL, "tcp", "ssl", "mqtt", "mqtts")
 	link("influx.url", c.Influx.URL, "http", "https")
@@ -207,6 +209,13 @@ func (c *config) Validate() error {
 	}
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
 	return errors.Join(errs...)
+}
+
+// loopback reports whether an address is host:port on this machine alone.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 // portalRegion is the region as the portal shows it.

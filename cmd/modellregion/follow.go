@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"modellregion/internal/mqtt"
@@ -13,25 +14,37 @@ const (
 	followEvery = time.Second      // a change of the registry is in use within two
 	placeEvery  = 24 * time.Hour   // so that every day of raw data knows where its devices stood
 	retryPlaces = 10 * time.Second // after a failure
+	retryLists  = 5 * time.Second  // likewise
 )
 
-// devicesChanged passes on that the registry has changed.
-func (p *platform) devicesChanged(ctx context.Context) {
-	if p.mqtt.Connected() {
-		p.publishDeviceLists(ctx)
-	}
+// wake tells a loop that waits on a channel of size one to look again.
+func wake(c chan struct{}) {
 	select {
-	case p.moved <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
 
-// publishDeviceLists gives every edge its retained device list.
-func (p *platform) publishDeviceLists(ctx context.Context) {
+// publishDeviceLists gives every edge its retained device list, whenever the
+// registry changes and on every connection, until it is published.
+func (p *platform) publishDeviceLists(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.listsDue:
+		}
+		if err := p.publishLists(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("device lists were not published, trying again", "err", err, "in", retryLists)
+			time.AfterFunc(retryLists, func() { wake(p.listsDue) })
+		}
+	}
+}
+
+func (p *platform) publishLists(ctx context.Context) error {
 	lists, err := p.directory.Lists()
 	if err != nil {
-		p.log.Error("device lists cannot be made", "err", err)
-		return
+		return err
 	}
 	for _, e := range p.cfg.Edges {
 		list, ok := lists[e.Name]
@@ -39,14 +52,15 @@ func (p *platform) publishDeviceLists(ctx context.Context) {
 			list = uplink.DeviceList{V: uplink.Version}
 		}
 		payload, err := json.Marshal(list)
-		if err == nil {
-			topic := uplink.Topic{Edge: e.Name, Kind: uplink.KindDevices}.String()
-			err = p.mqtt.Publish(ctx, mqtt.Message{Topic: topic, Payload: payload, QoS: 1, Retained: true})
+		if err != nil {
+			return fmt.Errorf("encode device list of edge %s: %w", e.Name, err)
 		}
-		if err != nil && ctx.Err() == nil {
-			p.log.Error("device list was not published, the next connection tries again", "edge", e.Name, "err", err)
+		topic := uplink.Topic{Edge: e.Name, Kind: uplink.KindDevices}.String()
+		if err := p.mqtt.Publish(ctx, mqtt.Message{Topic: topic, Payload: payload, QoS: 1, Retained: true}); err != nil {
+			return fmt.Errorf("device list of edge %s: %w", e.Name, err)
 		}
 	}
+	return nil
 }
 
 // placeDevices writes where the devices are: at start, when the registry

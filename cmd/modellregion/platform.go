@@ -55,14 +55,15 @@ type platform struct {
 	publicHTTP *server
 	internal   *server
 
-	moved chan struct{} // tells placeDevices that the registry changed
+	moved    chan struct{} // tells placeDevices that the registry changed
+	listsDue chan struct{} // tells publishDeviceLists that it, or the connection, changed
 }
 
 // openPlatform opens databases and ports and writes influx.json, mqtt.json and
 // endpoints.json into the data folder. prepare may fill the registry before
 // anything reads it. The caller runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
-	p := &platform{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), moved: make(chan struct{}, 1)}
+	p := &platform{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1)}
 	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	defer func() {
 		if err != nil {
@@ -192,7 +193,7 @@ func (p *platform) openMQTT() (mqttLogins, error) {
 		}
 		client.URL, client.Username, client.Password = logins.URL, platformUser, logins.Passwords[platformUser]
 	}
-	client.OnUp = p.publishDeviceLists
+	client.OnUp = func(context.Context) { wake(p.listsDue) }
 	var err error
 	p.mqtt, err = mqtt.New(client)
 	return logins, err
@@ -320,8 +321,12 @@ func (p *platform) run(ctx context.Context, work func(context.Context) error) er
 		unit{"MQTT connection", p.mqtt.Run},
 		unit{"ingest", p.ingest.Run},
 		unit{"device registry", func(ctx context.Context) error {
-			return p.directory.Follow(ctx, followEvery, func() { p.devicesChanged(ctx) })
+			return p.directory.Follow(ctx, followEvery, func() {
+				wake(p.moved)
+				wake(p.listsDue)
+			})
 		}},
+		unit{"device lists", p.publishDeviceLists},
 	)
 	if p.edge != nil {
 		units = append(units, unit{"edge " + p.edge.Name(), p.edge.Run})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -139,16 +138,4 @@ func (d *Directory) Follow(ctx context.Context, interval time.Duration, changed 
 			return err
 		}
 	}
-}
-
-// Edges returns the names of all edges that have devices, in order.
-func (d *Directory) Edges() []string {
-	var out []string
-	for _, dev := range d.current.Load().list {
-		if !slices.Contains(out, dev.Edge) {
-			out = append(out, dev.Edge)
-		}
-	}
-	slices.Sort(out)
-	return out
 }

@@ -140,6 +140,7 @@ func validStation(s string) bool {
 }
 
 // Put adds the devices, or replaces those with the same DevEUI, all or none.
+// All devices of a station have the same visibility.
 func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 	for _, d := range list {
 		if err := Check(d); err != nil {
@@ -159,6 +160,9 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 		if err := insert.Close(); err != nil {
 			return err
 		}
+		if err := oneVisibility(ctx, tx); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
 		return err
 	})
@@ -166,6 +170,20 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 		return fmt.Errorf("put %d devices into the registry: %w", len(list), err)
 	}
 	return nil
+}
+
+// oneVisibility refuses a station with public and internal devices: what is
+// published is grouped by station, and would hold what the internal ones said.
+func oneVisibility(ctx context.Context, tx *sql.Tx) error {
+	var station string
+	err := tx.QueryRowContext(ctx, "SELECT station FROM device GROUP BY station HAVING COUNT(DISTINCT visibility) > 1").Scan(&station)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return fmt.Errorf("compare visibilities: %w", err)
+	}
+	return fmt.Errorf("station %s has public and internal devices: give the internal ones a station of their own", station)
 }
 
 func columns(d devices.Device) []any {

@@ -119,10 +119,10 @@ func (n *Network) SetDevices(list []Device, saved func(lorawan.EUI64) (State, bo
 		}
 		if d.ABP {
 			entry.personalise()
-		} else if ok && (old.AppKey != d.AppKey || old.ABP) {
-			// Sessions of another key are void. The nonces are kept: they
-			// are those of the EUIs, not of the key.
-			entry.state.Active, entry.state.Pending = nil, nil
+		} else if root := fingerprint(d.AppKey); entry.state.Root != root {
+			// Sessions of another key are void. So are its nonces: a request
+			// with one of them cannot have a right MIC any more.
+			entry.state = State{DevEUI: d.DevEUI, Root: root, JoinNonce: entry.state.JoinNonce}
 		}
 		next[d.DevEUI] = entry
 	}
@@ -137,8 +137,7 @@ func (d *device) personalise() {
 	if s != nil && s.DevAddr == d.DevAddr && s.NwkSKey == d.NwkSKey && s.AppSKey == d.AppSKey {
 		return
 	}
-	d.state.Active = &Session{DevAddr: d.DevAddr, NwkSKey: d.NwkSKey, AppSKey: d.AppSKey}
-	d.state.Pending = nil
+	d.state = State{DevEUI: d.DevEUI, Active: &Session{DevAddr: d.DevAddr, NwkSKey: d.NwkSKey, AppSKey: d.AppSKey}}
 }
 
 // index rebuilds the map from device addresses. Addresses are not unique:

@@ -389,9 +389,18 @@ func TestSetDevicesKeepsStateAndForgetsChangedKeys(t *testing.T) {
 	}
 	changed := joining
 	changed.AppKey[0]++
+	// Whether in memory or, after a restart, from disk.
+	saved := n.devices[joining.DevEUI].state.clone()
+	restarted := newNetwork(t)
+	restarted.SetDevices([]Device{changed}, func(lorawan.EUI64) (State, bool) { return saved, true })
 	n.SetDevices([]Device{changed}, none)
-	if dec := n.Handle(heard(dataUp(t, s, 2, false, nil))); dec.Dropped != UnknownDevice {
-		t.Errorf("session of the old key: %+v", dec)
+	for name, n := range map[string]*Network{"running": n, "restarted": restarted} {
+		if dec := n.Handle(heard(dataUp(t, s, 2, false, nil))); dec.Dropped != UnknownDevice {
+			t.Errorf("%s: session of the old key: %+v", name, dec)
+		}
+		if dec := n.Handle(heard(joinRequest(t, changed, 1))); dec.Join == nil || dec.Save.JoinNonce != 2 {
+			t.Errorf("%s: join with the new key and a nonce of the old: %+v", name, dec)
+		}
 	}
 	n.SetDevices(nil, none)
 	if dec := n.Handle(heard(joinRequest(t, changed, 9))); dec.Dropped != UnknownDevice {

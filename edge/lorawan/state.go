@@ -1,6 +1,7 @@
 package lorawan
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -30,6 +31,7 @@ type Session struct {
 // Decision are snapshots; they do not change afterwards.
 type State struct {
 	DevEUI  lorawan.EUI64
+	Root    [4]byte  // fingerprint of the AppKey that the rest belongs to; zero for ABP
 	Active  *Session // nil before the first uplink of the first session
 	Pending *Session // joined, but not yet used by the device
 	// JoinNonce is the last one given out; it rises with each accepted join.
@@ -55,14 +57,15 @@ func (s *Session) clone() *Session {
 
 const (
 	stateVersion = 1
+	headSize     = 1 + 1 + 4 + 4
 	sessionSize  = 4 + 16 + 16 + 4 + 4
 )
 
 // MarshalBinary returns the state as it is kept on disk: a version byte, a
-// byte that says which sessions follow, the join nonce, the sessions, the
-// device nonces; big endian. The DevEUI is the key and not part of it.
+// byte that says which sessions follow, the fingerprint of the root key, the
+// join nonce, the sessions, the device nonces; big endian. The DevEUI is the key and not part of it.
 func (s *State) MarshalBinary() ([]byte, error) {
-	out := make([]byte, 0, 6+2*sessionSize+2*len(s.DevNonces))
+	out := make([]byte, 0, headSize+2*sessionSize+2*len(s.DevNonces))
 	var flags byte
 	if s.Active != nil {
 		flags |= 1
@@ -71,6 +74,7 @@ func (s *State) MarshalBinary() ([]byte, error) {
 		flags |= 2
 	}
 	out = append(out, stateVersion, flags)
+	out = append(out, s.Root[:]...)
 	out = binary.BigEndian.AppendUint32(out, s.JoinNonce)
 	for _, session := range []*Session{s.Active, s.Pending} {
 		if session == nil {
@@ -91,12 +95,12 @@ func (s *State) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary reads what MarshalBinary wrote and refuses anything else, so
 // that a damaged record is never taken for a device without history.
 func (s *State) UnmarshalBinary(data []byte) error {
-	if len(data) < 6 || data[0] != stateVersion || data[1] > 3 {
+	if len(data) < headSize || data[0] != stateVersion || data[1] > 3 {
 		return fmt.Errorf("session record of %d bytes is not of version %d", len(data), stateVersion)
 	}
 	flags := data[1]
-	out := State{DevEUI: s.DevEUI, JoinNonce: binary.BigEndian.Uint32(data[2:])}
-	data = data[6:]
+	out := State{DevEUI: s.DevEUI, Root: [4]byte(data[2:]), JoinNonce: binary.BigEndian.Uint32(data[6:])}
+	data = data[headSize:]
 	for bit, session := range []**Session{&out.Active, &out.Pending} {
 		if flags&(1<<bit) == 0 {
 			continue
@@ -123,6 +127,12 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	}
 	*s = out
 	return nil
+}
+
+// fingerprint tells one key from another without giving it away.
+func fingerprint(key lorawan.AES128Key) [4]byte {
+	sum := sha256.Sum256(key[:])
+	return [4]byte(sum[:])
 }
 
 func (s *State) usedNonce(n lorawan.DevNonce) bool { return slices.Contains(s.DevNonces, n) }

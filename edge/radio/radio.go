@@ -25,7 +25,9 @@ type Frame struct {
 	PHYPayload []byte
 	Gateway    lorawan.EUI64
 	Time       time.Time // of the end of reception by the gateway's GPS; zero without one
+	Heard      time.Time // of arrival at the edge, by its own clock
 	Counter    uint64    // the gateway's own microsecond counter at that instant
+	Antenna    int64     // which of its antennas heard it, in the gateway's own numbers; 0 where the protocol has none
 	FreqHz     uint32
 	DataRate   DataRate
 	RSSIdBm    int
@@ -33,11 +35,12 @@ type Frame struct {
 }
 
 // Downlink is a frame for one gateway to put on the air Delay after the uplink
-// whose Frame.Counter is given.
+// whose Frame.Counter and Frame.Antenna are given.
 type Downlink struct {
 	PHYPayload []byte
 	Gateway    lorawan.EUI64
 	Counter    uint64
+	Antenna    int64
 	Delay      time.Duration // a receive window of the device: 1 s to 15 s
 	FreqHz     uint32
 	DataRate   DataRate

@@ -40,10 +40,12 @@ type Options struct {
 var ErrNoGateway = errors.New("gateway has not sent PULL_DATA")
 
 const (
-	ackTimeout  = time.Second // for a TX_ACK; a downlink not acknowledged by then has missed its window
-	queueLength = 512         // PUSH_DATA waiting for the receiver: 32 MiB at the very worst
-	maxGateways = 4096        // with a way for downlinks, so that invented EUIs cannot fill the memory
-	readBuffer  = 4 << 20     // bytes; the system may give less
+	ackTimeout  = time.Second      // for a TX_ACK; a downlink not acknowledged by then has missed its window
+	queueLength = 512              // PUSH_DATA waiting for the receiver: 32 MiB at the very worst
+	maxGateways = 4096             // with a way for downlinks, so that invented EUIs cannot fill the memory
+	readBuffer  = 4 << 20          // bytes; the system may give less
+	silentFor   = 5 * time.Minute  // without PULL_DATA, which comes every few seconds: may be forgotten
+	sweepEvery  = 10 * time.Second // when there are too many
 )
 
 // Server is the network's end of the protocol on one UDP socket. Its methods
@@ -55,6 +57,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	gateways map[lorawan.EUI64]peer
+	swept    time.Time // when silent gateways were looked for last
 	waiting  map[waiter]chan<- error
 	token    uint16
 }
@@ -64,6 +67,7 @@ type Server struct {
 type peer struct {
 	addr    netip.AddrPort
 	version byte
+	seen    time.Time
 }
 
 // waiter is a downlink whose TX_ACK has not come. The acknowledgement may
@@ -77,6 +81,7 @@ type waiter struct {
 type push struct {
 	packet Packet
 	from   netip.AddrPort
+	at     time.Time // of its arrival
 }
 
 // Listen opens the UDP socket at addr, host:port; port 0 takes a free one.
@@ -164,7 +169,7 @@ func (s *Server) read(ctx context.Context, r Receiver, pushes chan<- push) error
 		case PushData:
 			p.JSON = append([]byte(nil), p.JSON...)
 			select {
-			case pushes <- push{p, from}:
+			case pushes <- push{p, from, time.Now()}:
 			default:
 				r.Dropped(DropBusy, fmt.Errorf("from %s: PUSH_DATA of gateway %s: %d datagrams are waiting already", from, p.Gateway, queueLength))
 			}
@@ -192,6 +197,7 @@ func (s *Server) handOver(ctx context.Context, r Receiver, pushes <-chan push) e
 		}
 		frames, stats := decodePush(p.packet, r.Dropped)
 		for _, f := range frames {
+			f.Heard = p.at
 			if err := r.Frame(ctx, f); err != nil {
 				return fmt.Errorf("semtech: handing over a frame of gateway %s: %w", f.Gateway, err)
 			}
@@ -217,8 +223,11 @@ func (s *Server) pullData(p Packet, from netip.AddrPort) error {
 	s.mu.Lock()
 	old, known := s.gateways[p.Gateway]
 	full := !known && len(s.gateways) >= maxGateways
+	if full && s.forgetSilent() {
+		full = false
+	}
 	if !full {
-		s.gateways[p.Gateway] = peer{from, p.Version}
+		s.gateways[p.Gateway] = peer{from, p.Version, time.Now()}
 	}
 	s.mu.Unlock()
 	switch {
@@ -231,6 +240,23 @@ func (s *Server) pullData(p Packet, from netip.AddrPort) error {
 	}
 	s.answer(p, PullAck, from)
 	return nil
+}
+
+// forgetSilent makes room among the gateways, so that invented ones cannot
+// keep a real one out for good. s.mu is held.
+func (s *Server) forgetSilent() bool {
+	now := time.Now()
+	if now.Sub(s.swept) < sweepEvery {
+		return false // looking through all of them for each datagram would be an attack too
+	}
+	s.swept = now
+	before := len(s.gateways)
+	for eui, p := range s.gateways {
+		if now.Sub(p.seen) > silentFor {
+			delete(s.gateways, eui)
+		}
+	}
+	return len(s.gateways) < before
 }
 
 // txAck hands an acknowledgement to the Send that waits for it.

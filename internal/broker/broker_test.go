@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -151,6 +152,29 @@ func TestEdgeAndPlatform(t *testing.T) {
 }
 
 // A device list of several megabytes is retained until an edge comes.
+// What an edge retains cannot fill the broker's memory.
+func TestEdgeRetainsItsStatusAlone(t *testing.T) {
+	b := start(t)
+	edge := connect(t, b, identities()[1], nil)
+	before := b.Stats().Retained
+	for i := range 20 {
+		m := mqtt.Message{Topic: fmt.Sprintf("modellregion/v1/%s/gateway/%016x", identities()[1].User, i), Payload: []byte("x"), QoS: 1, Retained: true}
+		if err := edge.Publish(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.Stats().Retained; n != before {
+		t.Errorf("%d messages are retained, want %d as before", n, before)
+	}
+	m := mqtt.Message{Topic: "modellregion/v1/" + identities()[1].User + "/status", Payload: []byte("x"), QoS: 1, Retained: true}
+	if err := edge.Publish(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.Stats().Retained; n != before+1 {
+		t.Errorf("%d messages are retained with the status, want %d", n, before+1)
+	}
+}
+
 func TestLargeRetained(t *testing.T) {
 	b := start(t)
 	platform := connect(t, b, identities()[0], nil)

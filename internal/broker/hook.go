@@ -6,6 +6,8 @@ import (
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
+
+	"modellregion/uplink"
 )
 
 // hook decides for the library who may log in and use which topic.
@@ -24,7 +26,7 @@ func (h *hook) ID() string { return "acl" }
 
 // Provides implements mochi.Hook.
 func (h *hook) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish
 }
 
 // OnConnectAuthenticate implements mochi.Hook. A will is checked like a
@@ -77,6 +79,17 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 		h.deny(c, "MQTT subscription denied", "user", a.user, "topic", trim(topic))
 	}
 	return false
+}
+
+// OnPublish implements mochi.Hook. Of what edges say, the broker retains their
+// status alone: a topic for every gateway that an edge invents would fill its
+// memory for ever.
+func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	a := (*h.accounts.Load())[string(cl.Properties.Username)]
+	if pk.FixedHeader.Retain && a.role == Edge && pk.TopicName != (uplink.Topic{Edge: a.user, Kind: uplink.KindStatus}).String() {
+		pk.FixedHeader.Retain = false
+	}
+	return pk, nil
 }
 
 // deny logs the first refusal on a connection; all of them are counted.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,6 +243,23 @@ func TestDeadLettersAreCountedOnce(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]int{"range": 2, "malformed": 2}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A dead letter that the database will not take at its time is kept at the
+// present, and any number of them fits.
+func TestDeadLettersAreKeptWhateverTheySay(t *testing.T) {
+	c, _ := start(t)
+	var letters []devices.DeadLetter
+	for i := range 2500 {
+		letters = append(letters, devices.DeadLetter{Time: time.Now(), Edge: "e", Reason: "range", Message: strings.Repeat("x", 4000) + strconv.Itoa(i)})
+	}
+	letters[1234].Time = time.Now().Add(-1000 * 24 * time.Hour) // beyond the retention
+	if err := c.Bury(t.Context(), letters); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.DeadLetters(t.Context()); err != nil || got["range"] != 2500 {
+		t.Errorf("%v dead letters (%v), want 2500", got, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"slices"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -173,9 +174,50 @@ func addField(enc *lineprotocol.Encoder, name string, value float64) {
 	enc.AddField(name, v)
 }
 
+const letterBatch = 1000 // letters of one request, each of at most maxMessage bytes
+
 // Bury stores dead letters. Storing one again changes nothing: its time within
-// the millisecond is drawn from what it says.
+// the second is drawn from what it says. A letter that the server refuses
+// is written once more under the present time and quoted; those it refuses
+// even so are named in a *devices.RefusedError.
 func (c *Client) Bury(ctx context.Context, letters []devices.DeadLetter) error {
+	var refused devices.RefusedError
+	for first := 0; first < len(letters); first += letterBatch {
+		part := letters[first:min(first+letterBatch, len(letters))]
+		if err := c.buryPart(ctx, part, first, &refused); err != nil {
+			return err
+		}
+	}
+	if len(refused.Reports) > 0 {
+		return &refused
+	}
+	return nil
+}
+
+// buryPart writes letters in one request and, when that is refused, its halves
+// down to the letter at fault. offset is the index of letters[0] in the whole.
+func (c *Client) buryPart(ctx context.Context, letters []devices.DeadLetter, offset int, refused *devices.RefusedError) error {
+	err := c.writeLetters(ctx, letters)
+	if !rejected(err) && !tooLarge(err) {
+		return err
+	}
+	if half := len(letters) / 2; half > 0 {
+		return errors.Join(
+			c.buryPart(ctx, letters[:half], offset, refused),
+			c.buryPart(ctx, letters[half:], offset+half, refused),
+		)
+	}
+	plain := letters[0]
+	plain.Time, plain.Message = c.now(), strconv.QuoteToASCII(plain.Message)
+	err = c.writeLetters(ctx, []devices.DeadLetter{plain})
+	if rejected(err) || tooLarge(err) {
+		refused.Reports = append(refused.Reports, devices.RefusedReport{Index: offset, Err: err})
+		return nil
+	}
+	return err
+}
+
+func (c *Client) writeLetters(ctx context.Context, letters []devices.DeadLetter) error {
 	var enc lineprotocol.Encoder
 	enc.SetPrecision(lineprotocol.Nanosecond)
 	for _, l := range letters {
@@ -185,15 +227,15 @@ func (c *Client) Bury(ctx context.Context, letters []devices.DeadLetter) error {
 		}
 		value, ok := lineprotocol.StringValue(message)
 		if !ok { // not UTF-8: kept as its quoted form
-			value, _ = lineprotocol.StringValue(fmt.Sprintf("%q", message))
+			value, _ = lineprotocol.StringValue(strconv.QuoteToASCII(message))
 		}
-		hash := fnv.New32a()
+		hash := fnv.New64a()
 		_, _ = hash.Write([]byte(l.Message)) // never fails
 		enc.StartLine(MeasurementDeadLetter)
 		addTag(&enc, TagEdge, l.Edge)
 		addTag(&enc, TagReason, l.Reason)
 		enc.AddField(FieldMessage, value)
-		enc.EndLine(l.Time.Truncate(time.Millisecond).Add(time.Duration(hash.Sum32() % 1_000_000)))
+		enc.EndLine(l.Time.Truncate(time.Second).Add(time.Duration(hash.Sum64() % uint64(time.Second))))
 	}
 	return c.send(ctx, c.raw, Raw, &enc)
 }

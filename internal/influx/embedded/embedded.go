@@ -103,8 +103,8 @@ func config(o Options) *run.Config {
 	c.Data.WALDir = filepath.Join(o.Dir, "wal")
 	c.Data.Index = "tsi1"           // inmem: all series in memory, at most 1 million
 	c.Data.QueryLogEnabled = false  // every query to stderr
-	c.Data.MaxSeriesPerDatabase = 0 // bounded by the device registry
-	c.Data.MaxValuesPerTag = 0      // likewise
+	c.Data.MaxSeriesPerDatabase = 0 // of the inmem index only
+	c.Data.MaxValuesPerTag = 0      // 100,000: fewer than a region may have devices
 	c.Data.CacheMaxMemorySize = 256 << 20
 	c.Data.CacheSnapshotMemorySize = 16 << 20
 	c.Meta.LoggingEnabled = false
@@ -167,16 +167,13 @@ func (s *Server) setUp(retention time.Duration) error {
 		{s.Reader, false, []string{influx.Raw, influx.Open}},
 		{s.Public, false, []string{influx.Open}},
 	} {
-		if _, err := m.Authenticate(u.Username, u.Password); err == nil {
-			continue
-		}
-		if _, err := m.CreateUser(u.Username, u.Password, u.admin); errors.Is(err, meta.ErrUserExists) {
-			err = m.UpdateUser(u.Username, u.Password)
-			if err != nil {
-				return fmt.Errorf("set password of InfluxDB user %s: %w", u.Username, err)
+		if _, err := m.Authenticate(u.Username, u.Password); err != nil {
+			if _, err = m.CreateUser(u.Username, u.Password, u.admin); errors.Is(err, meta.ErrUserExists) {
+				err = m.UpdateUser(u.Username, u.Password)
 			}
-		} else if err != nil {
-			return fmt.Errorf("create InfluxDB user %s: %w", u.Username, err)
+			if err != nil {
+				return fmt.Errorf("create InfluxDB user %s: %w", u.Username, err)
+			}
 		}
 		for _, db := range u.reads {
 			if err := m.SetPrivilege(u.Username, db, influxql.ReadPrivilege); err != nil {

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"modellregion/internal/durable"
 )
 
 type logins struct {
@@ -42,12 +44,5 @@ func loadLogins(dir string) (logins, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return logins{}, fmt.Errorf("make folder of InfluxDB: %w", err)
 	}
-	// Written beside and renamed: a crash leaves the whole file or none.
-	if err := os.WriteFile(path+".new", data, 0o600); err != nil {
-		return logins{}, fmt.Errorf("write InfluxDB logins: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return logins{}, fmt.Errorf("write InfluxDB logins: %w", err)
-	}
-	return l, nil
+	return l, durable.WriteFile(path, data, 0o600)
 }
