@@ -1,7 +1,6 @@
 package lorawan
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 
@@ -22,29 +21,28 @@ func FullFCnt(next uint32, low uint16) uint32 {
 const lastFCnt = math.MaxUint32
 
 // data decides on a data frame. Nothing changes before the MIC is right.
-func (n *Network) data(phy *lorawan.PHYPayload, rx *radio.Frame) Decision {
-	mac, ok := phy.MACPayload.(*lorawan.MACPayload)
-	if !ok {
-		return Decision{Dropped: Malformed, Detail: fmt.Errorf("data frame holds a %T", phy.MACPayload)}
+func (n *Network) data(rx *radio.Frame) Decision {
+	f, err := parseData(rx.PHYPayload)
+	if err != nil {
+		return Decision{Dropped: Malformed, Detail: err}
 	}
-	low := uint16(mac.FHDR.FCnt)
-	candidates := n.byAddr[mac.FHDR.DevAddr]
+	candidates := n.byAddr[f.devAddr]
 	if len(candidates) == 0 {
-		return Decision{Dropped: UnknownDevice, Detail: fmt.Errorf("no device with DevAddr %s", mac.FHDR.DevAddr)}
+		return Decision{Dropped: UnknownDevice, Detail: unknownAddr(f.devAddr)}
 	}
 	var repeat *Decision
 	for _, d := range candidates {
-		for _, s := range []*Session{d.state.Pending, d.state.Active} {
-			if s == nil || s.DevAddr != mac.FHDR.DevAddr {
+		for _, s := range [...]*Session{d.state.Pending, d.state.Active} {
+			if s == nil || s.DevAddr != f.devAddr {
 				continue
 			}
-			fCnt := FullFCnt(s.NextFCntUp, low)
-			if fCnt >= s.NextFCntUp && fCnt != lastFCnt && validMIC(phy, mac, fCnt, s) {
-				return n.accept(phy, mac, d, s, fCnt, rx)
+			fCnt := FullFCnt(s.NextFCntUp, f.low)
+			if fCnt >= s.NextFCntUp && fCnt != lastFCnt && s.ready().validMIC(&f, fCnt) {
+				return n.accept(&f, d, s, fCnt, rx)
 			}
 			// Not new. Is it an old one, or somebody else's?
-			if old := fCnt - 1<<16; old < s.NextFCntUp && validMIC(phy, mac, old, s) {
-				dec := n.refuseOld(phy, d, s, old, rx)
+			if old := fCnt - 1<<16; old < s.NextFCntUp && s.ready().validMIC(&f, old) {
+				dec := n.refuseOld(&f, d, s, old, rx)
 				repeat = &dec
 			}
 		}
@@ -52,35 +50,34 @@ func (n *Network) data(phy *lorawan.PHYPayload, rx *radio.Frame) Decision {
 	if repeat != nil {
 		return *repeat
 	}
-	d := candidates[0]
-	return Decision{DevEUI: d.DevEUI, Dropped: WrongMIC,
-		Detail: fmt.Errorf("MIC is wrong for the session of DevAddr %s: is the NwkSKey that of device %s?", mac.FHDR.DevAddr, d.DevEUI)}
+	return Decision{DevEUI: candidates[0].DevEUI, Dropped: WrongMIC, Detail: wrongMIC{f.devAddr, candidates[0].DevEUI}}
 }
 
-// validMIC leaves fCnt in the header when the MIC is right, since decryption
-// needs it there.
-func validMIC(phy *lorawan.PHYPayload, mac *lorawan.MACPayload, fCnt uint32, s *Session) bool {
-	mac.FHDR.FCnt = fCnt
-	ok, err := phy.ValidateUplinkDataMIC(lorawan.LoRaWAN1_0, 0, 0, 0, s.NwkSKey, s.NwkSKey)
-	return err == nil && ok
+// The errors of frames that strangers send all day are put into words only
+// when somebody reads them.
+type (
+	unknownAddr lorawan.DevAddr
+	wrongMIC    struct {
+		addr   lorawan.DevAddr
+		device lorawan.EUI64
+	}
+)
+
+func (e unknownAddr) Error() string {
+	return fmt.Sprintf("no device with DevAddr %s", lorawan.DevAddr(e))
 }
 
-func (n *Network) accept(phy *lorawan.PHYPayload, mac *lorawan.MACPayload, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
-	data := &Data{FCnt: fCnt, Lost: fCnt - s.NextFCntUp, Confirmed: phy.MHDR.MType == lorawan.ConfirmedDataUp}
+func (e wrongMIC) Error() string {
+	return fmt.Sprintf("MIC is wrong for the session of DevAddr %s: is the NwkSKey that of device %s?", e.addr, e.device)
+}
+
+func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
+	data := &Data{FCnt: fCnt, Lost: fCnt - s.NextFCntUp, Confirmed: f.confirmed, HasPort: f.hasPort, FPort: f.port}
 	if dr, ok := n.drs[rx.DataRate]; ok {
 		data.DR = uint8(dr)
 	}
-	if mac.FPort != nil {
-		data.HasPort, data.FPort = true, *mac.FPort
-		key := s.AppSKey
-		if *mac.FPort == 0 {
-			key = s.NwkSKey
-		}
-		plain, err := lorawan.EncryptFRMPayload(key, true, mac.FHDR.DevAddr, fCnt, payloadBytes(mac))
-		if err != nil {
-			return Decision{DevEUI: d.DevEUI, Dropped: Malformed, Detail: fmt.Errorf("decrypt payload: %w", err)}
-		}
-		data.Payload = plain
+	if f.hasPort {
+		data.Payload = s.ready().decrypt(f, fCnt)
 	}
 	if s == d.state.Pending {
 		if d.state.Active != nil && d.state.Active.DevAddr != s.DevAddr {
@@ -90,7 +87,7 @@ func (n *Network) accept(phy *lorawan.PHYPayload, mac *lorawan.MACPayload, d *de
 	}
 	s.NextFCntUp = fCnt + 1
 	dec := Decision{DevEUI: d.DevEUI, Data: data}
-	if data.Confirmed {
+	if f.confirmed {
 		dec.Down, dec.Detail = n.acknowledge(s, rx)
 	}
 	save := d.state.clone()
@@ -101,12 +98,12 @@ func (n *Network) accept(phy *lorawan.PHYPayload, mac *lorawan.MACPayload, d *de
 // refuseOld drops a frame that was accepted before. The last one again is a
 // repetition (§4.2.2, NbTrans); a confirmed one is answered once more, for
 // the device repeats it because it did not hear the answer.
-func (n *Network) refuseOld(phy *lorawan.PHYPayload, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
+func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
 	if fCnt+1 != s.NextFCntUp {
 		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: fmt.Errorf("FCnt %d was seen before, the next is %d", fCnt, s.NextFCntUp)}
 	}
 	dec := Decision{DevEUI: d.DevEUI, Dropped: Repeated, Detail: fmt.Errorf("FCnt %d is repeated", fCnt)}
-	if phy.MHDR.MType == lorawan.ConfirmedDataUp && s == d.state.Active {
+	if f.confirmed && s == d.state.Active {
 		if down, err := n.acknowledge(s, rx); err == nil {
 			save := d.state.clone()
 			dec.Down, dec.Save = down, &save
@@ -135,16 +132,4 @@ func (n *Network) acknowledge(s *Session, rx *radio.Frame) (*radio.Downlink, err
 	}
 	s.NextFCntDown++
 	return down, nil
-}
-
-// payloadBytes copies the FRMPayload, which is decrypted in place, while the
-// frame that was heard stays as it was.
-func payloadBytes(mac *lorawan.MACPayload) []byte {
-	if len(mac.FRMPayload) == 0 {
-		return nil
-	}
-	if p, ok := mac.FRMPayload[0].(*lorawan.DataPayload); ok {
-		return bytes.Clone(p.Bytes)
-	}
-	return nil
 }

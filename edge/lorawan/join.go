@@ -20,7 +20,11 @@ const (
 
 // join answers a join request (§6.2). The new session is pending until the
 // device uses it, so that a lost accept does not cost the session it has.
-func (n *Network) join(phy *lorawan.PHYPayload, rx *radio.Frame) Decision {
+func (n *Network) join(rx *radio.Frame) Decision {
+	var phy lorawan.PHYPayload
+	if err := phy.UnmarshalBinary(rx.PHYPayload); err != nil {
+		return Decision{Dropped: Malformed, Detail: err}
+	}
 	req, ok := phy.MACPayload.(*lorawan.JoinRequestPayload)
 	if !ok {
 		return Decision{Dropped: Malformed, Detail: fmt.Errorf("join request holds a %T", phy.MACPayload)}

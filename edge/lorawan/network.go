@@ -1,6 +1,7 @@
 package lorawan
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -169,17 +170,16 @@ func (n *Network) dropAddr(addr lorawan.DevAddr, d *device) {
 // Handle decides on a frame, given all its receptions with the best first.
 // The slice must not be empty.
 func (n *Network) Handle(rx []radio.Frame) Decision {
-	var phy lorawan.PHYPayload
-	if err := phy.UnmarshalBinary(rx[0].PHYPayload); err != nil {
-		return Decision{Dropped: Malformed, Detail: err}
+	if len(rx[0].PHYPayload) == 0 {
+		return Decision{Dropped: Malformed, Detail: errors.New("frame is empty")}
 	}
-	switch phy.MHDR.MType {
-	case lorawan.JoinRequest:
-		return n.join(&phy, &rx[0])
+	switch kind := lorawan.MType(rx[0].PHYPayload[0] >> 5); kind {
 	case lorawan.UnconfirmedDataUp, lorawan.ConfirmedDataUp:
-		return n.data(&phy, &rx[0])
+		return n.data(&rx[0])
+	case lorawan.JoinRequest:
+		return n.join(&rx[0])
 	default:
-		return Decision{Dropped: NotUplink, Detail: fmt.Errorf("frame is a %s", phy.MHDR.MType)}
+		return Decision{Dropped: NotUplink, Detail: fmt.Errorf("frame is a %s", kind)}
 	}
 }
 

@@ -25,6 +25,16 @@ type Session struct {
 	NwkSKey, AppSKey lorawan.AES128Key
 	NextFCntUp       uint32 // lowest frame counter that will be accepted
 	NextFCntDown     uint32 // frame counter of the next downlink
+
+	made *keys // made from NwkSKey and AppSKey when they are needed first
+}
+
+// ready returns the session's keys, expanded.
+func (s *Session) ready() *keys {
+	if s.made == nil {
+		s.made = newKeys(s)
+	}
+	return s.made
 }
 
 // State is what must survive a restart for one device. Values returned in a
