@@ -21,8 +21,8 @@ func FullFCnt(next uint32, low uint16) uint32 {
 const lastFCnt = math.MaxUint32
 
 // data decides on a data frame. Nothing changes before the MIC is right.
-func (n *Network) data(rx *radio.Frame) Decision {
-	f, err := parseData(rx.PHYPayload)
+func (n *Network) data(rx []radio.Frame) Decision {
+	f, err := parseData(rx[0].PHYPayload)
 	if err != nil {
 		return Decision{Dropped: Malformed, Detail: err}
 	}
@@ -71,13 +71,17 @@ func (e wrongMIC) Error() string {
 	return fmt.Sprintf("MIC is wrong for the session of DevAddr %s: is the NwkSKey that of device %s?", e.addr, e.device)
 }
 
-func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
+func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx []radio.Frame) Decision {
 	data := &Data{FCnt: fCnt, Lost: fCnt - s.NextFCntUp, Confirmed: f.confirmed, HasPort: f.hasPort, FPort: f.port}
-	if dr, ok := n.drs[rx.DataRate]; ok {
+	if dr, ok := n.drs[rx[0].DataRate]; ok {
 		data.DR = uint8(dr)
 	}
+	commands := f.fOpts
 	if f.hasPort {
 		data.Payload = s.ready().decrypt(f, fCnt)
+		if f.port == 0 {
+			commands = data.Payload
+		}
 	}
 	if s == d.state.Pending {
 		if d.state.Active != nil && d.state.Active.DevAddr != s.DevAddr {
@@ -87,8 +91,8 @@ func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx *r
 	}
 	s.NextFCntUp = fCnt + 1
 	dec := Decision{DevEUI: d.DevEUI, Data: data}
-	if f.confirmed {
-		dec.Down, dec.Detail = n.acknowledge(s, rx)
+	if answers := answers(commands, rx); f.confirmed || f.wantsWord || len(answers) > 0 {
+		dec.Down, dec.Detail = n.reply(s, f.confirmed, answers, &rx[0])
 	}
 	save := d.state.clone()
 	dec.Save = &save
@@ -98,13 +102,13 @@ func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx *r
 // refuseOld drops a frame that was accepted before. The last one again is a
 // repetition (§4.2.2, NbTrans); a confirmed one is answered once more, for
 // the device repeats it because it did not hear the answer.
-func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx *radio.Frame) Decision {
+func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx []radio.Frame) Decision {
 	if fCnt+1 != s.NextFCntUp {
 		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: fmt.Errorf("FCnt %d was seen before, the next is %d", fCnt, s.NextFCntUp)}
 	}
 	dec := Decision{DevEUI: d.DevEUI, Dropped: Repeated, Detail: fmt.Errorf("FCnt %d is repeated", fCnt)}
 	if f.confirmed && s == d.state.Active {
-		if down, err := n.acknowledge(s, rx); err == nil {
+		if down, err := n.reply(s, true, answers(f.fOpts, rx), &rx[0]); err == nil {
 			save := d.state.clone()
 			dec.Down, dec.Save = down, &save
 		}
@@ -112,19 +116,21 @@ func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx
 	return dec
 }
 
-// acknowledge builds the empty downlink that confirms an uplink (§4.3.1.2) and
-// takes a downlink counter for it.
-func (n *Network) acknowledge(s *Session, rx *radio.Frame) (*radio.Downlink, error) {
+// reply builds the downlink that answers an uplink: it acknowledges a confirmed
+// one (§4.3.1.2) and carries the answers to its MAC commands. It takes a
+// downlink counter.
+func (n *Network) reply(s *Session, ack bool, answers []lorawan.Payload, rx *radio.Frame) (*radio.Downlink, error) {
 	phy := lorawan.PHYPayload{
 		MHDR: lorawan.MHDR{MType: lorawan.UnconfirmedDataDown, Major: lorawan.LoRaWANR1},
 		MACPayload: &lorawan.MACPayload{FHDR: lorawan.FHDR{
 			DevAddr: s.DevAddr,
-			FCtrl:   lorawan.FCtrl{ACK: true},
+			FCtrl:   lorawan.FCtrl{ACK: ack},
 			FCnt:    s.NextFCntDown,
+			FOpts:   answers,
 		}},
 	}
 	if err := phy.SetDownlinkDataMIC(lorawan.LoRaWAN1_0, 0, s.NwkSKey); err != nil {
-		return nil, fmt.Errorf("sign acknowledgement: %w", err)
+		return nil, fmt.Errorf("sign answer: %w", err)
 	}
 	down, err := n.answer(phy, rx, n.band.GetDefaults().ReceiveDelay1)
 	if err != nil {

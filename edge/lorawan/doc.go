@@ -1,5 +1,6 @@
 // Package lorawan keeps LoRaWAN 1.0.x sessions: it joins devices, checks
-// integrity codes and frame counters, decrypts, and answers.
+// integrity codes and frame counters, decrypts, and answers confirmed uplinks
+// and the MAC commands LinkCheckReq and DeviceTimeReq.
 //
 // It has no sockets, no disk and no clock. It is given the receptions of one
 // frame and returns a Decision: what the frame said or why it was dropped,

@@ -12,6 +12,7 @@ import (
 // forty allocations, which is why data frames do not go through it.
 type dataFrame struct {
 	confirmed bool
+	wantsWord bool // ADRACKReq: the device has not heard from the network for long
 	devAddr   lorawan.DevAddr
 	low       uint16 // low half of the frame counter
 	fOpts     []byte
@@ -45,6 +46,7 @@ func parseData(phy []byte) (dataFrame, error) {
 	for i := range f.devAddr {
 		f.devAddr[i] = phy[4-i] // least significant byte first on the air
 	}
+	f.wantsWord = phy[5]&0x40 != 0
 	f.low = binary.LittleEndian.Uint16(phy[6:])
 	f.fOpts, body = body[:options], body[options:]
 	if len(body) > 0 {

@@ -175,7 +175,7 @@ func (n *Network) Handle(rx []radio.Frame) Decision {
 	}
 	switch kind := lorawan.MType(rx[0].PHYPayload[0] >> 5); kind {
 	case lorawan.UnconfirmedDataUp, lorawan.ConfirmedDataUp:
-		return n.data(&rx[0])
+		return n.data(rx)
 	case lorawan.JoinRequest:
 		return n.join(&rx[0])
 	default:
