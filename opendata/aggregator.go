@@ -289,6 +289,9 @@ func coverage(count int, window, interval time.Duration) float64 {
 // publish brings the files of the pending days up to date, then saves the
 // position.
 func (a *Aggregator) publish(ctx context.Context) error {
+	if err := a.cfg.Publisher.Retract(ctx); err != nil {
+		return fmt.Errorf("retract stations: %w", err)
+	}
 	for i := range a.cfg.Datasets {
 		var days []Day
 		for k := range a.pending {

@@ -172,6 +172,8 @@ func (f *fakeStore) SetCursor(_ context.Context, until time.Time) error {
 	return err
 }
 
+func (f *fakeStore) Retract(context.Context) error { return nil }
+
 func (f *fakeStore) Publish(_ context.Context, d *Dataset, days []Day) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

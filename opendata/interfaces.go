@@ -68,4 +68,8 @@ type Publisher interface {
 	// nil error means that the result survives a crash; publishing again
 	// without new windows changes nothing.
 	Publish(ctx context.Context, dataset *Dataset, days []Day) error
+
+	// Retract takes stations that are public no more out of everything that
+	// was ever published. It is called often, and cheap when there are none.
+	Retract(ctx context.Context) error
 }

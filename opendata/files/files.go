@@ -88,10 +88,23 @@ func (f *Files) Close() error {
 func (f *Files) Publish(ctx context.Context, d *opendata.Dataset, days []opendata.Day) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	stations := f.stations()
+	if err := f.remember(stations); err != nil {
+		return err
+	}
+	return f.publish(ctx, d, days, stations)
+}
+
+// stations returns the public stations by id.
+func (f *Files) stations() map[string]devices.Station {
 	stations := map[string]devices.Station{}
 	for _, s := range f.cfg.Directory.Stations() {
 		stations[s.ID] = s
 	}
+	return stations
+}
+
+func (f *Files) publish(ctx context.Context, d *opendata.Dataset, days []opendata.Day, stations map[string]devices.Station) error {
 	for _, day := range days {
 		rows, err := f.cfg.Reader.Windows(ctx, d.ID, d.Window, day.Span(), "")
 		if err != nil {

@@ -215,3 +215,58 @@ func TestIndex(t *testing.T) {
 		t.Errorf("the page lacks a file or the licence:\n%s", page)
 	}
 }
+
+// A station that is public no more leaves every file, of every day, also over
+// a restart.
+func TestRetract(t *testing.T) {
+	fake := newFake(t)
+	earlier := fake.rows[3]
+	earlier.Start = t0.AddDate(0, 0, -7)
+	fake.rows = append(fake.rows, earlier)
+	files, dir := open(t, fake)
+	days := []opendata.Day{opendata.DayOf(t0), opendata.DayOf(earlier.Start)}
+	if err := files.Publish(t.Context(), &allKinds, days); err != nil {
+		t.Fatal(err)
+	}
+	naming := func(id string) (names []string) {
+		all, err := filepath.Glob(filepath.Join(dir, "alles", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range all {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(data), id) {
+				names = append(names, filepath.Base(name))
+			}
+		}
+		return names
+	}
+	if got := naming("pb-1"); len(got) < 3 {
+		t.Fatalf("pb-1 is named in %v, want two days and the latest values", got)
+	}
+	fake.stations = fake.stations[1:]
+	again, err := Open(files.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close() }() // it wrote nothing that is not synced
+	fake.err = errors.New("database away")
+	if err := again.Retract(t.Context()); !errors.Is(err, fake.err) {
+		t.Errorf("error %v, want that of the database", err)
+	}
+	fake.err = nil
+	for range 2 {
+		if err := again.Retract(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := naming("pb-1"); len(got) != 0 {
+		t.Errorf("pb-1 is still named in %v", got)
+	}
+	if got := naming("pb-2"); len(got) < 2 {
+		t.Errorf("pb-2 is left in %v only", got)
+	}
+}
