@@ -16,6 +16,7 @@ type Config struct {
 	Name     string       // of the edge, and its MQTT user name
 	Dir      string       // for the database; created when missing
 	UDP      string       // host:port for packet forwarders; loopback or VPN only, for the protocol knows no authentication
+	Station  Station      // for gateways with Basics Station
 	Gateways []uplink.EUI // served; empty: every gateway
 
 	MQTT MQTT
@@ -27,6 +28,13 @@ type Config struct {
 	Version string // of the program, for the status message
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
+}
+
+// Station says how gateways with Basics Station connect.
+type Station struct {
+	Addr  string                  // host:port; empty: none are served
+	TLS   *tls.Config             // required outside loopback; verified client certificates must name the gateway
+	Token func(uplink.EUI) string // as of basicstation.Options; nil: no token is asked for
 }
 
 // MQTT says how to reach the broker.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/devices"
+	"modellregion/edge/basicstation"
 	session "modellregion/edge/lorawan"
 	"modellregion/edge/radio"
 	"modellregion/edge/semtech"
@@ -27,6 +28,7 @@ type Edge struct {
 	metrics *metrics
 	store   *store
 	semtech *semtech.Server
+	station *basicstation.Server // nil: none
 	mqtt    *mqtt.Client
 	outbox  *outbox
 
@@ -47,7 +49,7 @@ type Edge struct {
 }
 
 const (
-	downWorkers    = 16 // downlinks that wait for their gateway at the same time
+	downWorkers    = 128 // downlinks that wait for their gateway at the same time
 	statusInterval = time.Minute
 )
 
@@ -114,6 +116,15 @@ func (e *Edge) open() error {
 	for _, g := range e.cfg.Gateways {
 		allow = append(allow, lorawan.EUI64(g))
 	}
+	if st := e.cfg.Station; st.Addr != "" {
+		opts := basicstation.Options{TLS: st.TLS, Allow: allow, Log: e.cfg.Log}
+		if st.Token != nil {
+			opts.Token = func(g lorawan.EUI64) string { return st.Token(uplink.EUI(g)) }
+		}
+		if e.station, err = basicstation.Listen(st.Addr, opts); err != nil {
+			return err
+		}
+	}
 	e.semtech, err = semtech.Listen(e.cfg.UDP, semtech.Options{Allow: allow, Log: e.cfg.Log})
 	return err
 }
@@ -123,6 +134,15 @@ func (e *Edge) Name() string { return e.cfg.Name }
 
 // Addr returns where packet forwarders reach the edge.
 func (e *Edge) Addr() netip.AddrPort { return e.semtech.Addr() }
+
+// StationAddr returns where gateways with Basics Station reach the edge, or the
+// zero value when none are served.
+func (e *Edge) StationAddr() netip.AddrPort {
+	if e.station == nil {
+		return netip.AddrPort{}
+	}
+	return e.station.Addr()
+}
 
 // Ready returns nil when the edge can do its work, or what it still lacks.
 func (e *Edge) Ready() error {
@@ -145,7 +165,12 @@ func (e *Edge) Run(ctx context.Context) error {
 		// The process loop ends after the last frame, so that none is lost
 		// that was acknowledged.
 		defer close(e.frames)
-		return e.semtech.Run(ctx, receiver{e})
+		servers, ctx := errgroup.WithContext(ctx)
+		servers.Go(func() error { return e.semtech.Run(ctx, receiver{e}) })
+		if e.station != nil {
+			servers.Go(func() error { return e.station.Run(ctx, receiver{e}) })
+		}
+		return servers.Wait()
 	})
 	group.Go(func() error { return e.process(ctx) })
 	group.Go(func() error { return e.outbox.run(ctx) })
@@ -203,7 +228,7 @@ func (e *Edge) sendDown(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case a := <-e.down:
-			if err := e.semtech.Send(ctx, a.down); err != nil {
+			if err := e.send(ctx, a.down); err != nil {
 				e.metrics.downlinks.WithLabelValues("failed").Inc()
 				e.cfg.Log.Debug("downlink failed", "err", err, "dev_eui", a.device, "gateway", a.down.Gateway)
 				continue
@@ -211,6 +236,16 @@ func (e *Edge) sendDown(ctx context.Context) error {
 			e.metrics.downlinks.WithLabelValues("sent").Inc()
 		}
 	}
+}
+
+// send hands a downlink to the server that its gateway is connected to.
+func (e *Edge) send(ctx context.Context, d radio.Downlink) error {
+	if e.station != nil {
+		if err := e.station.Send(ctx, d); !errors.Is(err, basicstation.ErrNoGateway) {
+			return err
+		}
+	}
+	return e.semtech.Send(ctx, d)
 }
 
 // post queues an event or statistic; when too many wait, it is dropped.

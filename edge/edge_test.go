@@ -379,7 +379,7 @@ func TestWhatIsDroppedIsCounted(t *testing.T) {
 	eventually(t, "garbage counted", dropped("version"))
 	s.send([]byte("\x02\x00\x01\x00\xaa\x01\x00\x00\x00\x00\x00\x00{garbage"))
 	eventually(t, "garbage in a datagram counted", dropped("malformed"))
-	s.hear([]byte("no frame"), time.Now())
+	s.hear([]byte("\x40frame"), time.Now())
 	eventually(t, "garbage in a frame counted", dropped("not_lorawan"))
 	now := time.Now()
 	s.hear(abpFrame(t, 5), now)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,6 +31,7 @@ type config struct {
 		PasswordFile string `yaml:"password_file"`
 		CAFile       string `yaml:"ca_file"`
 	} `yaml:"mqtt"`
+	Station stationConfig `yaml:"station"`
 }
 
 func loadConfig(path string) (config, error) {
@@ -72,6 +72,7 @@ func (c *config) Validate() error {
 		shown = u.Redacted()
 	}
 	ok := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "tcp" || u.Scheme == "mqtt" || u.Scheme == "ssl" || u.Scheme == "mqtts")
+	errs = append(errs, c.Station.validate()...)
 	need(ok, "mqtt.url", "%q, want ssl://host:8883, or tcp://host:1883 on this machine or in a VPN; the password stands in mqtt.password_file", shown)
 	return errors.Join(errs...)
 }
@@ -91,15 +92,13 @@ func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Con
 		out.MQTT.Password = strings.TrimSpace(string(data))
 	}
 	if path := c.MQTT.CAFile; path != "" {
-		pem, err := os.ReadFile(path)
+		pool, err := certificates("mqtt.ca_file", path)
 		if err != nil {
-			return out, fmt.Errorf("read mqtt.ca_file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return out, fmt.Errorf("mqtt.ca_file %s holds no certificate in PEM form", path)
+			return out, err
 		}
 		out.MQTT.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return out, nil
+	var err error
+	out.Station, err = c.Station.edge()
+	return out, err
 }

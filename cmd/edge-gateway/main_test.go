@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"modellregion/uplink"
 )
 
 const example = "../../deploy/edge-gateway.example.yaml"
@@ -64,6 +66,8 @@ func TestCheckConfiguration(t *testing.T) {
 		{"no folder", "data_dir: /var/lib/modellregion-edge", "data_dir: ''", "data_dir: must be given"},
 		{"port", "udp: 127.0.0.1:1700", "udp: '1700'", `udp: "1700", want host:port`},
 		{"broker", "url: ssl://mqtt.modellregion.example:8883", "url: http://x", `mqtt.url: "http://x", want ssl://`},
+		{"station for other machines", "  listen: \"\"", "  listen: 0.0.0.0:3001", "station.cert_file and station.key_file too"},
+		{"station's port", "  listen: \"\"", "  listen: here", `station.listen: "here"`},
 		{"password in the URL", "ssl://mqtt.", "ssl://rathaus:geheim@mqtt.", `mqtt.url: "ssl://rathaus:xxxxx@mqtt.`},
 		{"gateway", "gateways: []", "gateways: [xyz]", "EUI"},
 	} {
@@ -73,6 +77,39 @@ func TestCheckConfiguration(t *testing.T) {
 				t.Errorf("error %v, want it to say %q", err, c.want)
 			}
 		})
+	}
+}
+
+func TestStationTokens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	for text, want := range map[string]string{
+		"# gateways\n\nA84041FFFF1EEC20  secret-token\n": "",
+		"a84041ffff1eec20\n":                             "line 1: want a gateway's EUI and its token",
+		"\na84041 secret-token\n":                        "line 2: EUI",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c := stationConfig{Listen: "127.0.0.1:0", TokenFile: path}
+		out, err := c.edge()
+		if want == "" {
+			eui := uplink.EUI{0xa8, 0x40, 0x41, 0xff, 0xff, 0x1e, 0xec, 0x20}
+			if err != nil || out.Token(eui) != "secret-token" || out.Token(uplink.EUI{1}) != "" {
+				t.Errorf("%q: %v", text, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: error %v, want it to say %q and no token", text, err, want)
+		}
+	}
+	for key, c := range map[string]stationConfig{
+		"station.token_file": {Listen: "127.0.0.1:0", TokenFile: "/none"},
+		"station.cert_file":  {Listen: "127.0.0.1:0", CertFile: "/none", KeyFile: "/none"},
+	} {
+		if _, err := c.edge(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("error %v, want it to name %s", err, key)
+		}
 	}
 }
 

@@ -209,6 +209,7 @@ func (n *Network) answer(phy lorawan.PHYPayload, rx *radio.Frame, delay time.Dur
 		PHYPayload: data,
 		Gateway:    rx.Gateway,
 		Counter:    rx.Counter,
+		Antenna:    rx.Antenna,
 		Delay:      delay,
 		FreqHz:     freq,
 		DataRate:   radio.DataRate{SpreadingFactor: rate.SpreadFactor, BandwidthKHz: rate.Bandwidth, BitRate: rate.BitRate},

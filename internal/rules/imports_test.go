@@ -86,7 +86,6 @@ var ours = []struct {
 // leaves the list with the package's first commit.
 var later = []string{
 	"uplink/chirpstack", "uplink/thethings",
-	"edge/basicstation",
 	"opendata/sensorthings", "opendata/catalog",
 }
 
