@@ -80,7 +80,11 @@ func (e *Edge) process(ctx context.Context) error {
 			if err := e.commit(ctx, g); err != nil {
 				return err
 			}
+			more := len(g.confirmed) == maxDeletes
 			g = newGroup()
+			if more { // after a burst: go on without waiting for the next tick
+				g.confirmed = e.outbox.takeConfirmed(maxDeletes)
+			}
 		}
 		timer.Reset(e.wait(seen, g))
 	}
