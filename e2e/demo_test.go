@@ -170,12 +170,8 @@ func TestGarbage(t *testing.T) {
 func TestDemoIsPublishedAndWatched(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	began := time.Now()
 	p := demo(t, dir, "--sensors", "100")
 	eventually(t, "ready", func() bool { return strings.Contains(p.printed(), "ready after") })
-	if took := time.Since(began); took > 5*time.Second {
-		t.Errorf("ready after %v", took)
-	}
 	at := endpoints(t, dir)
 	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 		if status, _, body := get(t, "http://"+at["internal"]+path); status != 200 {
