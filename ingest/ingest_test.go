@@ -162,6 +162,7 @@ func TestDeadLetters(t *testing.T) {
 		{"foreign topic", "other/topic", func() []byte { return batchOf(good(1)) }, reasonTopic, 0, false},
 		{"topic without uplinks", "modellregion/v1/rathaus/stored", func() []byte { return batchOf(good(1)) }, reasonTopic, 0, false},
 		{"garbage", topicUp, func() []byte { return []byte("\x00\xffgarbage") }, reasonFormat, 0, false},
+		{"larger than the contract", topicUp, func() []byte { return []byte(strings.Repeat("x", 1<<20)) }, reasonFormat, 0, false},
 		{"bad uplink", topicUp, func() []byte { return []byte(`{"v":1,"epoch":"e1","uplinks":[{"seq":1,"dev_eui":"x"}]}`) }, reasonFormat, 0, true},
 		{"unknown device", topicUp, func() []byte { return edit(func(u *uplink.Uplink) { u.DevEUI = uplink.EUI{2} }) }, reasonDevice, 0, true},
 		{"wrong edge", "modellregion/v1/feuerwache/traffic/up", func() []byte { return batchOf(good(1)) }, reasonEdge, 0, true},
@@ -185,7 +186,7 @@ func TestDeadLetters(t *testing.T) {
 				if len(p.letters) != 1 || p.letters[0].Reason != c.reason {
 					t.Fatalf("dead letters %+v, want one for %s", p.letters, c.reason)
 				}
-				if l := p.letters[0]; l.Message == "" || time.Since(l.Time) > time.Hour {
+				if l := p.letters[0]; l.Message == "" || len(l.Message) > maxMessage || time.Since(l.Time) > time.Hour {
 					t.Errorf("dead letter %+v, want its message and a recent time", l)
 				}
 				stored := 0

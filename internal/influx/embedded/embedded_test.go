@@ -75,6 +75,41 @@ func TestStartKeepsDataAndLogins(t *testing.T) {
 	}
 }
 
+// A crash between making a user and giving it its rights is mended by the next
+// start.
+func TestRightsAreGivenAtEveryStart(t *testing.T) {
+	dir := t.TempDir()
+	s, err := embedded.Start(t.Context(), embedded.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, s.URL()+"/query?"+url.Values{"q": {`REVOKE READ ON "open" FROM "public"`}}.Encode(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth(s.Platform.Username, s.Platform.Password)
+	if status, body := do(t, req); status != http.StatusOK || strings.Contains(body, "error") {
+		t.Fatalf("revoke answered %d %s", status, body)
+	}
+	if status, _ := query(t, s, s.Public, "open", "SHOW MEASUREMENTS"); status != http.StatusForbidden {
+		t.Fatalf("without its right the public login gets %d", status)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = embedded.Start(t.Context(), embedded.Options{Dir: dir}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if status, body := query(t, s, s.Public, "open", "SHOW MEASUREMENTS"); status != http.StatusOK {
+		t.Errorf("after the restart the public login gets %d %s", status, body)
+	}
+}
+
 func TestWhoMayDoWhat(t *testing.T) {
 	s, err := embedded.Start(t.Context(), embedded.Options{Dir: t.TempDir()})
 	if err != nil {
