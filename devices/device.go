@@ -32,6 +32,8 @@ type Device struct {
 	Place        Place
 	Visibility   Visibility
 	Keys         Keys
+	ResetFCnt    bool   // ABP: a frame counter that begins anew is accepted, at the price of replay protection
+	Nonces       uint32 // OTAA: rises when the DevNonces used so far are to be forgotten
 }
 
 // Place is a point in WGS 84, degrees north and east.
@@ -40,9 +42,11 @@ type Place struct{ Lat, Lon float64 }
 // Keys is what a device proves itself with. It prints as the kind of keys it
 // holds, never as the keys.
 type Keys struct {
-	AppKey           Key // OTAA
-	DevAddr          [4]byte
-	NwkSKey, AppSKey Key // ABP
+	AppKey                  Key     // OTAA
+	NwkKey                  Key     // OTAA with LoRaWAN 1.1
+	DevAddr                 [4]byte // ABP, as are all below
+	NwkSKey, AppSKey        Key     // with LoRaWAN 1.1, NwkSKey is FNwkSIntKey
+	SNwkSIntKey, NwkSEncKey Key     // LoRaWAN 1.1
 }
 
 // Key is an AES-128 key, most significant byte first.
@@ -94,8 +98,25 @@ type Profile struct {
 	Source   string        `yaml:"source"` // where the payload format is documented
 	Domain   uplink.Domain `yaml:"domain"`
 	Interval time.Duration `yaml:"interval"` // between two uplinks, as configured in the field
+	LoRaWAN  LoRaWAN       `yaml:"lorawan"`
 	Codec    Codec         `yaml:"codec"`
 }
+
+// LoRaWAN is what the devices of a Profile implement. Empty fields stand for
+// 1.0.3 and A.
+type LoRaWAN struct {
+	Version string `yaml:"version"` // of the link layer: one of LoRaWANVersions
+	Class   string `yaml:"class"`   // "A" listens after its uplinks, "C" always
+}
+
+// LoRaWANVersions lists the versions of the link layer that an edge speaks.
+func LoRaWANVersions() []string {
+	return []string{"1.0.0", "1.0.1", "1.0.2", "1.0.3", "1.0.4", "1.1.0"}
+}
+
+// TwoRoots reports whether the network and the application have keys of their
+// own, as from LoRaWAN 1.1 on.
+func (l LoRaWAN) TwoRoots() bool { return l.Version == "1.1.0" }
 
 // Codec is the source of what turns a payload into readings; package
 // devices/codec compiles it. It travels to the edges as JSON.

@@ -46,7 +46,7 @@ func TestQuantities(t *testing.T) {
 		voltage current power_active power_reactive power_apparent power_factor frequency energy_import energy_export load
 		surface_temperature freezing_temperature surface_state water_film ice_fraction friction roughness_iri vibration_rms
 		air_temperature relative_humidity air_pressure pm10 pm2_5 no2 o3 noise_laeq precipitation wind_speed wind_direction
-		battery_voltage battery_level`) {
+		battery_voltage battery_level link_margin`) {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}
@@ -87,7 +87,7 @@ func TestKeysAreNeverShown(t *testing.T) {
 	if key.Hex() != digits {
 		t.Errorf("key is %s", key.Hex())
 	}
-	d := Device{EUI: uplink.EUI{1}, Keys: Keys{AppKey: key, NwkSKey: key, AppSKey: key}}
+	d := Device{EUI: uplink.EUI{1}, Keys: Keys{AppKey: key, NwkKey: key, NwkSKey: key, AppSKey: key, SNwkSIntKey: key, NwkSEncKey: key}}
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("device", "device", fmt.Sprint(d), "key", key, "keys", d.Keys)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("device", "device", d, "key", key)
@@ -104,6 +104,14 @@ func TestKeysAreNeverShown(t *testing.T) {
 	}
 	if data, err := json.Marshal(d); err != nil || strings.Contains(string(data), "17,34,51") {
 		t.Errorf("JSON shows the key: %s (%v)", data, err)
+	}
+}
+
+func TestTwoRoots(t *testing.T) {
+	for _, version := range append(LoRaWANVersions(), "") {
+		if got, want := (LoRaWAN{Version: version}).TwoRoots(), version == "1.1.0"; got != want {
+			t.Errorf("LoRaWAN %q has keys for network and application: %v", version, got)
+		}
 	}
 }
 

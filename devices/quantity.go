@@ -162,4 +162,5 @@ var table = []Quantity{
 
 	{"battery_voltage", Health, "V", Gauge, 0, 60, "Batteriespannung", "battery voltage", nil},
 	{"battery_level", Health, "%", Gauge, 0, 100, "Ladestand der Batterie", "battery level", nil},
+	{"link_margin", Health, "dB", Gauge, -32, 31, "Empfangsreserve am Gerät", "margin of the signal at the device", nil},
 }

@@ -115,16 +115,7 @@ func (u *Uplink) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendUint(dst, uint64(u.DR), 10)
 	dst = append(dst, `,"freq_hz":`...)
 	dst = strconv.AppendUint(dst, uint64(u.FreqHz), 10)
-	for i, rx := range u.RX {
-		dst = append(dst, opening(i, `,"rx":[`)...)
-		dst = append(dst, `{"gateway":"`...)
-		dst, _ = rx.Gateway.AppendText(dst)
-		dst = append(dst, `","rssi_dbm":`...)
-		dst = strconv.AppendInt(dst, int64(rx.RSSIdBm), 10)
-		dst = append(dst, `,"snr_db":`...)
-		dst = append(appendFloat(dst, rx.SNRdB), '}')
-	}
-	dst = closing(dst, len(u.RX))
+	dst = appendReceptions(dst, u.RX)
 	for i, r := range u.Readings {
 		dst = append(dst, opening(i, `,"readings":[`)...)
 		dst = append(dst, `{"q":`...)
@@ -146,6 +137,19 @@ func (u *Uplink) AppendJSON(dst []byte) []byte {
 		dst = appendString(dst, u.Error)
 	}
 	return append(dst, '}')
+}
+
+func appendReceptions(dst []byte, receptions []Reception) []byte {
+	for i, rx := range receptions {
+		dst = append(dst, opening(i, `,"rx":[`)...)
+		dst = append(dst, `{"gateway":"`...)
+		dst, _ = rx.Gateway.AppendText(dst)
+		dst = append(dst, `","rssi_dbm":`...)
+		dst = strconv.AppendInt(dst, int64(rx.RSSIdBm), 10)
+		dst = append(dst, `,"snr_db":`...)
+		dst = append(appendFloat(dst, rx.SNRdB), '}')
+	}
+	return closing(dst, len(receptions))
 }
 
 func opening(i int, first string) string {

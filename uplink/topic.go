@@ -36,10 +36,10 @@ const (
 	KindEvent   Kind = "event"   // edge, QoS 1: Event
 	KindStored  Kind = "stored"  // platform, QoS 1: Stored
 	KindDevices Kind = "devices" // platform, QoS 1, retained: DeviceList
-	KindDown    Kind = "down"    // platform, QoS 1: a command for one device
+	KindDown    Kind = "down"    // platform, QoS 1: Command, for the device the topic names
 	KindStatus  Kind = "status"  // edge, QoS 1, retained, last will: Status
 	KindGateway Kind = "gateway" // edge, QoS 0: GatewayStats
-	KindFrame   Kind = "frame"   // edge, QoS 1: a frame for a device of another edge
+	KindFrame   Kind = "frame"   // edge, QoS 1: Frame; other edges read it
 )
 
 // Topic is a parsed topic. Which fields are set depends on Kind: Domain for

@@ -274,9 +274,15 @@ func TestMessagesGolden(t *testing.T) {
 			Devices: []ListedDevice{
 				{DevEUI: someDevice, JoinEUI: EUI{2}, Domain: Traffic, Profile: "counter", AppKey: "00112233445566778899aabbccddeeff"},
 				{DevEUI: EUI{3}, Domain: Energy, Profile: "counter", DevAddr: "01020304", NwkSKey: "00112233445566778899aabbccddeeff", AppSKey: "ffeeddccbbaa99887766554433221100"},
+				{DevEUI: EUI{4}, JoinEUI: EUI{2}, Domain: Road, Profile: "counter", LoRaWAN: "1.1.0", Class: "C",
+					AppKey: "00112233445566778899aabbccddeeff", NwkKey: "112233445566778899aabbccddeeff00", Nonces: 1},
+				{DevEUI: EUI{5}, Domain: Environment, Profile: "counter", LoRaWAN: "1.1.0", DevAddr: "01020305", NwkSKey: "00112233445566778899aabbccddeeff",
+					SNwkSIntKey: "112233445566778899aabbccddeeff00", NwkSEncKey: "2233445566778899aabbccddeeff0011", AppSKey: "ffeeddccbbaa99887766554433221100", ResetFCnt: true},
 			}},
-		"event.json":   Event{V: 1, Time: someTime, DevEUI: someDevice, Event: "join", Detail: "DevAddr 01020304"},
-		"status.json":  Status{V: 1, Online: true, Time: someTime, Version: "1.0.0", Epoch: "5c1f", DeviceList: 17, OutboxDepth: 3},
+		"event.json":       Event{V: 1, Time: someTime, DevEUI: someDevice, Event: EventJoin, Detail: "DevAddr 01020304"},
+		"event_acked.json": Event{V: 1, Time: someTime, DevEUI: someDevice, Event: EventAcked, Command: "barrier-42", FCnt: new(uint32)},
+		"status.json": Status{V: 1, Online: true, Time: someTime, Version: "1.0.0", Epoch: "5c1f", DeviceList: 17, OutboxDepth: 3,
+			UnknownGateways: []UnknownGateway{{Gateway: someGateway, Count: 12, Time: someTime, From: "192.0.2.7:41700"}}},
 		"gateway.json": GatewayStats{V: 1, Time: someTime, Received: 10, ReceivedOK: 9, Forwarded: 9, AckedPct: 100, Sent: 1},
 	} {
 		data, err := json.Marshal(message)
@@ -289,7 +295,7 @@ func TestMessagesGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := DecodeDeviceList(list); err != nil || len(l.Devices) != 2 {
+	if l, err := DecodeDeviceList(list); err != nil || len(l.Devices) != 4 {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if _, err := DecodeDeviceList([]byte(`{"v":2}`)); err == nil {

@@ -10,19 +10,23 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"modellregion/devices"
 	"modellregion/devices/profiles"
 	"modellregion/devices/registry"
+	"modellregion/uplink"
 )
 
 type devicesCmd struct {
-	Import devicesImportCmd `cmd:"" help:"Add or replace devices from a CSV file; a running platform takes them over within two seconds."`
-	List   devicesListCmd   `cmd:"" help:"List the devices, without their keys."`
+	Import      devicesImportCmd      `cmd:"" help:"Add or replace devices from a CSV file; a running platform takes them over within two seconds."`
+	List        devicesListCmd        `cmd:"" help:"List the devices, without their keys."`
+	Send        devicesSendCmd        `cmd:"" help:"Send a command to a device and say what becomes of it."`
+	FlushNonces devicesFlushNoncesCmd `cmd:"" help:"Let a device join again that forgot which DevNonces it has used."`
 }
 
 type devicesImportCmd struct {
 	Config string `required:"" short:"c" help:"The region's configuration." type:"path"`
 	DryRun bool   `help:"Check the file and change nothing."`
-	File   string `arg:"" help:"CSV with a heading: dev_eui, join_eui, name, station, municipality, profile, edge, lat, lon, visibility, app_key (or dev_addr, nwk_s_key, app_s_key)." type:"path"`
+	File   string `arg:"" help:"CSV with a heading: dev_eui, join_eui, name, station, municipality, profile, edge, lat, lon, visibility, app_key (or dev_addr, nwk_s_key, app_s_key); for LoRaWAN 1.1 also nwk_key (or s_nwk_s_int_key, nwk_s_enc_key); reset_f_cnt." type:"path"`
 }
 
 // Run imports all devices of the file or none.
@@ -87,6 +91,54 @@ func (c *config) hasEdge(name string) bool {
 		}
 	}
 	return false
+}
+
+type devicesFlushNoncesCmd struct {
+	Config string     `required:"" short:"c" help:"The region's configuration." type:"path"`
+	DevEUI uplink.EUI `arg:"" name:"dev-eui" help:"The device, like 70b3d57ed005f1a0."`
+}
+
+// Help teaches when the command is needed and what it costs.
+func (devicesFlushNoncesCmd) Help() string {
+	return `Every join request carries a DevNonce that must not have been used before, so that nobody can record one and play it again.
+A device that lost its memory, with its battery or by a new firmware, begins with old ones: the edge drops its joins and counts them under "dev_nonce".
+
+This command lets the edge forget the DevNonces of this one device. The price: each join request that somebody has recorded is taken once more and may end the device's session. Use it for a device that needs it, and do not make it a habit.`
+}
+
+// Run raises the device's count in the registry; its edge does the rest.
+func (c devicesFlushNoncesCmd) Run(ctx context.Context, t *terminal) (err error) {
+	cfg, err := loadConfig(c.Config)
+	if err != nil {
+		return err
+	}
+	d, err := findDevice(ctx, cfg, c.DevEUI)
+	if err != nil {
+		return err
+	}
+	if !d.Keys.OTAA() {
+		return fmt.Errorf("device %s does not join (ABP) and has no DevNonces: when it is its frame counter that begins anew, import it with reset_f_cnt", d.EUI)
+	}
+	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := r.FlushNonces(ctx, d.EUI); err != nil {
+		return err
+	}
+	fmt.Fprintf(t.out, "edge %s forgets the DevNonces of device %s; a running platform tells it within two seconds\n", d.Edge, d.EUI)
+	return nil
+}
+
+// findDevice looks a device up in the registry of the data folder.
+func findDevice(ctx context.Context, cfg config, eui uplink.EUI) (d devices.Device, err error) {
+	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
+	if err != nil {
+		return d, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return r.Device(ctx, eui)
 }
 
 type devicesListCmd struct {

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 
@@ -54,7 +56,7 @@ func Load(folder fs.FS) (map[string]devices.Profile, error) {
 }
 
 func parse(data []byte) (devices.Profile, error) {
-	var p devices.Profile
+	p := devices.Profile{LoRaWAN: devices.LoRaWAN{Version: "1.0.3", Class: "A"}}
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&p); err != nil {
 		return devices.Profile{}, err
 	}
@@ -65,6 +67,10 @@ func parse(data []byte) (devices.Profile, error) {
 		return devices.Profile{}, fmt.Errorf("domain is %q, want traffic, energy, road or environment", p.Domain)
 	case p.Interval <= 0:
 		return devices.Profile{}, fmt.Errorf("interval is %v, want the time between two uplinks like 5m", p.Interval)
+	case !slices.Contains(devices.LoRaWANVersions(), p.LoRaWAN.Version):
+		return devices.Profile{}, fmt.Errorf("lorawan.version is %q, want one of %s", p.LoRaWAN.Version, strings.Join(devices.LoRaWANVersions(), ", "))
+	case p.LoRaWAN.Class != "A" && p.LoRaWAN.Class != "C":
+		return devices.Profile{}, fmt.Errorf("lorawan.class is %q, want A, listening after its uplinks, or C, listening always", p.LoRaWAN.Class)
 	}
 	if _, err := codec.Compile(p.Codec); err != nil {
 		return devices.Profile{}, err

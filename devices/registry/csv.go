@@ -16,32 +16,38 @@ import (
 
 // Columns are the columns of a device list as CSV, in the order in which they
 // are documented. A file may have them in any order and leave out those that
-// are marked as optional in the handbook: join_eui, visibility, and the keys
-// of the other kind of activation.
+// are marked as optional in the handbook: join_eui, visibility, reset_f_cnt,
+// and the keys of the other kind of activation and of other versions.
 var Columns = []string{
 	"dev_eui", "join_eui", "name", "station", "municipality", "profile", "edge", "lat", "lon", "visibility",
 	"app_key", "dev_addr", "nwk_s_key", "app_s_key",
+	"nwk_key", "s_nwk_s_int_key", "nwk_s_enc_key", // LoRaWAN 1.1
+	"reset_f_cnt",
 }
 
-// ParseKeys reads the keys of a device as hexadecimal digits: an AppKey, or
-// DevAddr, NwkSKey and AppSKey; the others are empty.
-func ParseKeys(appKey, devAddr, nwkSKey, appSKey string) (devices.Keys, error) {
+// ParseKeys reads the keys of a device, each from its column, as hexadecimal
+// digits; those that it does not have are empty.
+func ParseKeys(get func(column string) string) (devices.Keys, error) {
 	var k devices.Keys
 	var errs []error
-	parse := func(column, s string, dst *devices.Key) {
+	for _, f := range []struct {
+		column string
+		dst    *devices.Key
+	}{
+		{"app_key", &k.AppKey}, {"nwk_key", &k.NwkKey}, {"nwk_s_key", &k.NwkSKey}, {"app_s_key", &k.AppSKey},
+		{"s_nwk_s_int_key", &k.SNwkSIntKey}, {"nwk_s_enc_key", &k.NwkSEncKey},
+	} {
+		s := get(f.column)
 		if s == "" {
-			return
+			continue
 		}
 		key, err := devices.ParseKey(s)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", column, err))
+			errs = append(errs, fmt.Errorf("%s: %w", f.column, err))
 		}
-		*dst = key
+		*f.dst = key
 	}
-	parse("app_key", appKey, &k.AppKey)
-	parse("nwk_s_key", nwkSKey, &k.NwkSKey)
-	parse("app_s_key", appSKey, &k.AppSKey)
-	if devAddr != "" {
+	if devAddr := get("dev_addr"); devAddr != "" {
 		b, err := hex.DecodeString(devAddr)
 		if err != nil || len(b) != len(k.DevAddr) {
 			errs = append(errs, fmt.Errorf("dev_addr: %q, want 8 hexadecimal digits", devAddr))
@@ -134,10 +140,42 @@ func fromRecord(get func(string) string, profiles map[string]devices.Profile) (d
 		note("profile", fmt.Errorf("%q is unknown", d.Profile))
 	}
 	d.Domain = p.Domain
-	d.Keys, err = ParseKeys(get("app_key"), get("dev_addr"), get("nwk_s_key"), get("app_s_key"))
+	d.Keys, err = ParseKeys(get)
 	errs = append(errs, err)
+	d.ResetFCnt, err = parseYes(get("reset_f_cnt"))
+	note("reset_f_cnt", err)
 	if err := errors.Join(errs...); err != nil {
 		return d, err
 	}
-	return d, Check(d)
+	return d, errors.Join(Check(d), fitKeys(d.Keys, p))
+}
+
+// parseYes reads a yes or no; nothing is no.
+func parseYes(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "true", "yes", "1":
+		return true, nil
+	case "", "false", "no", "0":
+		return false, nil
+	}
+	return false, fmt.Errorf("%q, want true or false", s)
+}
+
+// fitKeys explains which keys a device of a profile lacks or has too many.
+// Check has seen to it that it has those of one activation.
+func fitKeys(k devices.Keys, p devices.Profile) error {
+	var errs []error
+	fit := func(column string, key devices.Key, want bool) {
+		switch has := key != (devices.Key{}); {
+		case want && !has:
+			errs = append(errs, fmt.Errorf("%s: must be given, profile %s is LoRaWAN %s", column, p.ID, p.LoRaWAN.Version))
+		case has && !want:
+			errs = append(errs, fmt.Errorf("%s: must be empty, profile %s is not LoRaWAN 1.1", column, p.ID))
+		}
+	}
+	two := p.LoRaWAN.TwoRoots()
+	fit("nwk_key", k.NwkKey, two && k.OTAA())
+	fit("s_nwk_s_int_key", k.SNwkSIntKey, two && k.ABP())
+	fit("nwk_s_enc_key", k.NwkSEncKey, two && k.ABP())
+	return errors.Join(errs...)
 }

@@ -101,20 +101,33 @@ func (d *Directory) Lists() (map[string]uplink.DeviceList, error) {
 			}
 			l.Profiles[dev.Profile] = codec
 		}
-		l.Devices = append(l.Devices, listed(dev))
+		l.Devices = append(l.Devices, listed(dev, d.profiles[dev.Profile].LoRaWAN))
 		out[dev.Edge] = l
 	}
 	return out, nil
 }
 
-func listed(d devices.Device) uplink.ListedDevice {
-	out := uplink.ListedDevice{DevEUI: d.EUI, JoinEUI: d.JoinEUI, Domain: d.Domain, Profile: d.Profile}
-	if d.Keys.OTAA() {
-		out.AppKey = d.Keys.AppKey.Hex()
+func listed(d devices.Device, l devices.LoRaWAN) uplink.ListedDevice {
+	out := uplink.ListedDevice{
+		DevEUI: d.EUI, JoinEUI: d.JoinEUI, Domain: d.Domain, Profile: d.Profile,
+		LoRaWAN: l.Version, Class: l.Class, ResetFCnt: d.ResetFCnt, Nonces: d.Nonces,
+	}
+	k := d.Keys
+	if k.OTAA() {
+		out.AppKey, out.NwkKey = hexOf(k.AppKey), hexOf(k.NwkKey)
 		return out
 	}
-	out.DevAddr, out.NwkSKey, out.AppSKey = fmt.Sprintf("%x", d.Keys.DevAddr), d.Keys.NwkSKey.Hex(), d.Keys.AppSKey.Hex()
+	out.DevAddr, out.NwkSKey, out.AppSKey = fmt.Sprintf("%x", k.DevAddr), hexOf(k.NwkSKey), hexOf(k.AppSKey)
+	out.SNwkSIntKey, out.NwkSEncKey = hexOf(k.SNwkSIntKey), hexOf(k.NwkSEncKey)
 	return out
+}
+
+// hexOf returns a key in the clear, or nothing when there is none.
+func hexOf(k devices.Key) string {
+	if k == (devices.Key{}) {
+		return ""
+	}
+	return k.Hex()
 }
 
 // Follow looks for changes until ctx ends, every interval, and calls changed

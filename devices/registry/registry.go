@@ -44,8 +44,21 @@ CREATE TABLE device (
 	app_s_key    TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE revision (n INTEGER NOT NULL);
-INSERT INTO revision VALUES (0);`,
+INSERT INTO revision VALUES (0);`, `
+ALTER TABLE device ADD COLUMN nwk_key         TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN s_nwk_s_int_key TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN nwk_s_enc_key   TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN reset_f_cnt     INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE device ADD COLUMN nonces          INTEGER NOT NULL DEFAULT 0;`,
 }
+
+// columnNames are the columns of a device in the order of columns and scan.
+const columnNames = "dev_eui, join_eui, name, station, municipality, domain, profile, edge, lat, lon, visibility, " +
+	"app_key, dev_addr, nwk_s_key, app_s_key, nwk_key, s_nwk_s_int_key, nwk_s_enc_key, reset_f_cnt, nonces"
+
+// putDevice never lowers nonces, of which a list of devices knows nothing.
+const putDevice = "INSERT OR REPLACE INTO device (" + columnNames + ") VALUES " +
+	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, max(?, ifnull((SELECT nonces FROM device WHERE dev_eui = ?1), 0)))"
 
 // Open opens the file, creating it readable by its owner alone, and brings its
 // schema up to date. A schema newer than this program is refused.
@@ -126,7 +139,12 @@ func Check(d devices.Device) error {
 	need(d.Place.Lat >= -90 && d.Place.Lat <= 90, "lat", fmt.Sprintf("%v, want -90 to 90", d.Place.Lat))
 	need(d.Place.Lon >= -180 && d.Place.Lon <= 180, "lon", fmt.Sprintf("%v, want -180 to 180", d.Place.Lon))
 	need(d.Visibility == devices.Internal || d.Visibility == devices.Public, "visibility", fmt.Sprintf("%q, want internal or public", d.Visibility))
-	need(d.Keys.OTAA() != d.Keys.ABP(), "app_key", "want either app_key, or dev_addr, nwk_s_key and app_s_key")
+	k, none := d.Keys, devices.Key{}
+	need(k.OTAA() != k.ABP(), "app_key", "want either app_key, or dev_addr, nwk_s_key and app_s_key")
+	need(k.NwkKey == none || k.OTAA(), "nwk_key", "want it with app_key alone, for a device that joins with LoRaWAN 1.1")
+	need((k.SNwkSIntKey == none) == (k.NwkSEncKey == none), "s_nwk_s_int_key, nwk_s_enc_key", "want both, for LoRaWAN 1.1, or none")
+	need(k.SNwkSIntKey == none && k.NwkSEncKey == none || k.ABP(), "s_nwk_s_int_key, nwk_s_enc_key", "want them with dev_addr, nwk_s_key and app_s_key alone")
+	need(!d.ResetFCnt || k.ABP(), "reset_f_cnt", "want it for devices with dev_addr, nwk_s_key and app_s_key alone; others begin anew by joining")
 	return errors.Join(errs...)
 }
 
@@ -140,7 +158,8 @@ func validStation(s string) bool {
 }
 
 // Put adds the devices, or replaces those with the same DevEUI, all or none.
-// All devices of a station have the same visibility.
+// All devices of a station have the same visibility. Nonces of a device stay
+// what they were, unless those given are higher.
 func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 	for _, d := range list {
 		if err := Check(d); err != nil {
@@ -148,7 +167,7 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 		}
 	}
 	err := r.inTx(ctx, func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO device VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")
+		insert, err := tx.PrepareContext(ctx, putDevice)
 		if err != nil {
 			return fmt.Errorf("prepare: %w", err)
 		}
@@ -187,20 +206,52 @@ func oneVisibility(ctx context.Context, tx *sql.Tx) error {
 }
 
 func columns(d devices.Device) []any {
-	hexOf := func(k devices.Key) string {
-		if k == (devices.Key{}) {
-			return ""
-		}
-		return k.Hex()
-	}
+	k := d.Keys
 	addr := ""
-	if d.Keys.ABP() {
-		addr = fmt.Sprintf("%x", d.Keys.DevAddr)
+	if k.ABP() {
+		addr = fmt.Sprintf("%x", k.DevAddr)
 	}
 	return []any{
 		d.EUI.String(), d.JoinEUI.String(), d.Name, d.Station, d.Municipality, string(d.Domain), d.Profile, d.Edge,
-		d.Place.Lat, d.Place.Lon, string(d.Visibility), hexOf(d.Keys.AppKey), addr, hexOf(d.Keys.NwkSKey), hexOf(d.Keys.AppSKey),
+		d.Place.Lat, d.Place.Lon, string(d.Visibility), hexOf(k.AppKey), addr, hexOf(k.NwkSKey), hexOf(k.AppSKey),
+		hexOf(k.NwkKey), hexOf(k.SNwkSIntKey), hexOf(k.NwkSEncKey), d.ResetFCnt, d.Nonces,
 	}
+}
+
+// FlushNonces lets the device's edge forget which DevNonces it has used.
+func (r *Registry) FlushNonces(ctx context.Context, eui uplink.EUI) error {
+	err := r.inTx(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, "UPDATE device SET nonces = nonces + 1 WHERE dev_eui = ?", eui.String())
+		if err != nil {
+			return err
+		}
+		switch n, err := result.RowsAffected(); {
+		case err != nil:
+			return err
+		case n == 0:
+			return errUnknown
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("forget the DevNonces of device %s: %w", eui, err)
+	}
+	return nil
+}
+
+var errUnknown = errors.New("there is no such device in the registry")
+
+// Device returns one device.
+func (r *Registry) Device(ctx context.Context, eui uplink.EUI) (devices.Device, error) {
+	d, err := scan(r.db.QueryRowContext(ctx, "SELECT "+columnNames+" FROM device WHERE dev_eui = ?", eui.String()))
+	if errors.Is(err, sql.ErrNoRows) {
+		err = errUnknown
+	}
+	if err != nil {
+		return devices.Device{}, fmt.Errorf("read device %s: %w", eui, err)
+	}
+	return d, nil
 }
 
 // Revision rises with every change, whoever made it.
@@ -224,7 +275,7 @@ func (r *Registry) List(ctx context.Context) ([]devices.Device, uint64, error) {
 	if err := tx.QueryRowContext(ctx, "SELECT n FROM revision").Scan(&revision); err != nil {
 		return nil, 0, fmt.Errorf("read device registry: %w", err)
 	}
-	rows, err := tx.QueryContext(ctx, "SELECT * FROM device ORDER BY station, dev_eui")
+	rows, err := tx.QueryContext(ctx, "SELECT "+columnNames+" FROM device ORDER BY station, dev_eui")
 	if err != nil {
 		return nil, 0, fmt.Errorf("read device registry: %w", err)
 	}
@@ -243,11 +294,18 @@ func (r *Registry) List(ctx context.Context) ([]devices.Device, uint64, error) {
 	return out, revision, nil
 }
 
-func scan(rows *sql.Rows) (devices.Device, error) {
+// scan reads a row of columnNames.
+func scan(row interface{ Scan(...any) error }) (devices.Device, error) {
 	var d devices.Device
-	var eui, joinEUI, appKey, addr, nwk, app string
-	err := rows.Scan(&eui, &joinEUI, &d.Name, &d.Station, &d.Municipality, &d.Domain, &d.Profile, &d.Edge,
-		&d.Place.Lat, &d.Place.Lon, &d.Visibility, &appKey, &addr, &nwk, &app)
+	var eui, joinEUI string
+	keys := map[string]*string{}
+	key := func(column string) *string {
+		keys[column] = new(string)
+		return keys[column]
+	}
+	err := row.Scan(&eui, &joinEUI, &d.Name, &d.Station, &d.Municipality, &d.Domain, &d.Profile, &d.Edge,
+		&d.Place.Lat, &d.Place.Lon, &d.Visibility, key("app_key"), key("dev_addr"), key("nwk_s_key"), key("app_s_key"),
+		key("nwk_key"), key("s_nwk_s_int_key"), key("nwk_s_enc_key"), &d.ResetFCnt, &d.Nonces)
 	if err != nil {
 		return d, err
 	}
@@ -257,7 +315,7 @@ func scan(rows *sql.Rows) (devices.Device, error) {
 	if d.JoinEUI, err = uplink.ParseEUI(joinEUI); err != nil {
 		return d, fmt.Errorf("device %s: %w", eui, err)
 	}
-	if d.Keys, err = ParseKeys(appKey, addr, nwk, app); err != nil {
+	if d.Keys, err = ParseKeys(func(column string) string { return *keys[column] }); err != nil {
 		return d, fmt.Errorf("device %s: %w", eui, err)
 	}
 	return d, nil

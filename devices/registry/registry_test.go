@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +19,7 @@ import (
 
 var profiles = map[string]devices.Profile{
 	"counter": {ID: "counter", Domain: uplink.Traffic, Interval: time.Minute, Codec: devices.Codec{Kind: "layout", Source: "x"}},
-	"meter":   {ID: "meter", Domain: uplink.Energy, Interval: 5 * time.Minute},
+	"meter":   {ID: "meter", Domain: uplink.Energy, Interval: 5 * time.Minute, LoRaWAN: devices.LoRaWAN{Version: "1.1.0", Class: "C"}},
 }
 
 func open(t *testing.T) *Registry {
@@ -47,7 +48,11 @@ func TestPutAndList(t *testing.T) {
 	r := open(t)
 	abp := device(2)
 	abp.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 4}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}}
-	want := []devices.Device{device(1), abp}
+	joins, listens := device(3), device(4) // with LoRaWAN 1.1
+	joins.Keys.NwkKey, joins.Nonces = devices.Key{7}, 1<<32-1
+	listens.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 5}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}, SNwkSIntKey: devices.Key{8}, NwkSEncKey: devices.Key{9}}
+	listens.ResetFCnt = true
+	want := []devices.Device{device(1), abp, joins, listens}
 	if err := r.Put(t.Context(), want); err != nil {
 		t.Fatal(err)
 	}
@@ -66,14 +71,14 @@ func TestPutAndList(t *testing.T) {
 		t.Errorf("revision %d after two changes", revision)
 	}
 	// All or none.
-	bad := device(3)
+	bad := device(5)
 	bad.Station = "Nicht öffentlich"
-	err = r.Put(t.Context(), []devices.Device{device(4), bad})
+	err = r.Put(t.Context(), []devices.Device{device(6), bad})
 	if err == nil || !strings.Contains(err.Error(), "station") {
 		t.Errorf("error %v, want it to name the station", err)
 	}
-	if got, _, err := r.List(t.Context()); err != nil || len(got) != 2 {
-		t.Errorf("%d devices (%v) after a refused change, want 2", len(got), err)
+	if got, _, err := r.List(t.Context()); err != nil || len(got) != 4 {
+		t.Errorf("%d devices (%v) after a refused change, want 4", len(got), err)
 	}
 }
 
@@ -127,6 +132,82 @@ func TestReopenKeepsAndNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// A file of version 1, as the first programs wrote it, keeps its devices.
+func TestMigrateVersion1(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "devices.db")
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{schema[0], "PRAGMA user_version = 1", `INSERT INTO device VALUES
+		('0100000000000000', 'ff01000000000000', 'Bahnhofstraße', 'stadt-verkehr-1', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
+			'01000000000000000000000000000000', '', '', ''),
+		('0200000000000000', 'ff02000000000000', 'Bahnhofstraße', 'stadt-verkehr-2', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
+			'', '01020304', '05000000000000000000000000000000', '06000000000000000000000000000000')`, "UPDATE revision SET n = 7"} {
+		if _, err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	abp := device(2)
+	abp.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 4}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}}
+	want := []devices.Device{device(1), abp}
+	for _, what := range []string{"migrated", "opened again"} {
+		r, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, revision, err := r.List(t.Context())
+		if err != nil || revision != 7 {
+			t.Errorf("%s: revision %d, error %v", what, revision, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestFlushNonces(t *testing.T) {
+	r := open(t)
+	if err := r.Put(t.Context(), []devices.Device{device(1), device(2)}); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := r.FlushNonces(t.Context(), uplink.EUI{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The same list again knows nothing of it.
+	if err := r.Put(t.Context(), []devices.Device{device(1), device(2)}); err != nil {
+		t.Fatal(err)
+	}
+	got, revision, err := r.List(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if revision != 4 || got[0].Nonces != 2 || got[1].Nonces != 0 {
+		t.Errorf("revision %d, nonces %d and %d, want 4, 2 and 0", revision, got[0].Nonces, got[1].Nonces)
+	}
+	if one, err := r.Device(t.Context(), uplink.EUI{1}); err != nil || !cmp.Equal(one, got[0]) {
+		t.Errorf("device 1 is %v (%v)", one, err)
+	}
+	const want = "0300000000000000: there is no such device"
+	if err := r.FlushNonces(t.Context(), uplink.EUI{3}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want it to say %q", err, want)
+	}
+	if _, err := r.Device(t.Context(), uplink.EUI{3}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want it to say %q", err, want)
+	}
+	if again, err := r.Revision(t.Context()); err != nil || again != revision {
+		t.Errorf("revision %d (%v) after a refused change, want %d", again, err, revision)
+	}
+}
+
 func TestReadCSV(t *testing.T) {
 	const head = "dev_eui,app_key,name,station,municipality,profile,edge,lat,lon,visibility\n"
 	const good = "70B3D57ED005F1A0,00112233445566778899aabbccddeeff,Bahnhofstraße,stadt-1,stadt,counter,rathaus,51.7,8.75,public\n"
@@ -160,12 +241,57 @@ func TestReadCSV(t *testing.T) {
 	}
 }
 
+func TestReadCSVWithLoRaWAN11(t *testing.T) {
+	const head = "dev_eui,profile,app_key,nwk_key,dev_addr,nwk_s_key,s_nwk_s_int_key,nwk_s_enc_key,app_s_key,reset_f_cnt,name,station,municipality,edge,lat,lon\n"
+	const key = "00112233445566778899aabbccddeeff"
+	const tail = ",Trafo,stadt-1,stadt,rathaus,51.7,8.75\n"
+	for _, c := range []struct{ name, line, want string }{
+		{"1.0 OTAA", "counter,K,,,,,,,", ""},
+		{"1.0 ABP", "counter,,,01020304,K,,,K,", ""},
+		{"1.0 ABP that begins anew", "counter,,,01020304,K,,,K,Yes", ""},
+		{"1.1 OTAA", "meter,K,K,,,,,,no", ""},
+		{"1.1 ABP", "meter,,,01020304,K,K,K,K,0", ""},
+		{"1.1 ABP that begins anew", "meter,,,01020304,K,K,K,K,1", ""},
+		{"1.1 OTAA without its network key", "meter,K,,,,,,,", "nwk_key: must be given, profile meter is LoRaWAN 1.1.0"},
+		{"1.1 OTAA without its application key", "meter,,K,,,,,,", "app_key: want either app_key"},
+		{"1.1 ABP with the keys of 1.0", "meter,,,01020304,K,,,K,", "s_nwk_s_int_key: must be given"},
+		{"1.1 ABP without one", "meter,,,01020304,K,K,,K,", "nwk_s_enc_key: must be given"},
+		{"1.0 OTAA with a network key", "counter,K,K,,,,,,", "nwk_key: must be empty, profile counter is not LoRaWAN 1.1"},
+		{"1.0 ABP with the keys of 1.1", "counter,,,01020304,K,K,K,K,", "nwk_s_enc_key: must be empty"},
+		{"keys of both ways to join", "meter,K,K,,,K,K,,", "s_nwk_s_int_key, nwk_s_enc_key: want them with dev_addr"},
+		{"ABP with the root", "meter,,K,01020304,K,K,K,K,", "nwk_key: want it with app_key alone"},
+		{"short key", "meter,K,0011,,,,,,", "nwk_key: key has 4 characters"},
+		{"OTAA that begins anew", "counter,K,,,,,,,true", "reset_f_cnt: want it for devices with dev_addr"},
+		{"no yes or no", "counter,,,01020304,K,,,K,perhaps", `reset_f_cnt: "perhaps", want true or false`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list, err := ReadCSV(strings.NewReader(head+"70b3d57ed005f1a0,"+strings.ReplaceAll(c.line, "K", key)+tail), profiles)
+			if c.want != "" {
+				if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), key) {
+					t.Errorf("error %v, want it to say %q", err, c.want)
+				}
+				return
+			}
+			if err != nil || len(list) != 1 || list[0].ResetFCnt != strings.Contains(c.name, "anew") {
+				t.Fatalf("%v, %v", list, err)
+			}
+			if err := open(t).Put(t.Context(), list); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestDirectory(t *testing.T) {
 	r := open(t)
 	internal, meter := device(2), device(3)
 	internal.Visibility = devices.Internal
 	meter.Profile, meter.Domain, meter.Edge = "meter", uplink.Energy, "umspannwerk"
-	if err := r.Put(t.Context(), []devices.Device{device(1), internal, meter}); err != nil {
+	meter.Keys.NwkKey, meter.Nonces = devices.Key{7}, 3
+	abp := device(4)
+	abp.Profile, abp.Domain, abp.Edge, abp.ResetFCnt = "meter", uplink.Energy, "umspannwerk", true
+	abp.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 4}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}, SNwkSIntKey: devices.Key{8}, NwkSEncKey: devices.Key{9}}
+	if err := r.Put(t.Context(), []devices.Device{device(1), internal, meter, abp}); err != nil {
 		t.Fatal(err)
 	}
 	d, err := NewDirectory(t.Context(), r, profiles)
@@ -179,7 +305,7 @@ func TestDirectory(t *testing.T) {
 	for _, s := range d.Stations() {
 		stations = append(stations, s.ID)
 	}
-	if diff := cmp.Diff([]string{"stadt-verkehr-1", "stadt-verkehr-3"}, stations); diff != "" {
+	if diff := cmp.Diff([]string{"stadt-verkehr-1", "stadt-verkehr-3", "stadt-verkehr-4"}, stations); diff != "" {
 		t.Errorf("public stations: %s", diff)
 	}
 	voltage, _ := devices.Lookup("voltage")
@@ -193,8 +319,18 @@ func TestDirectory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lists["rathaus"].Devices) != 2 || len(lists["umspannwerk"].Devices) != 1 || lists["umspannwerk"].Devices[0].AppKey == "" {
-		t.Errorf("%+v", lists)
+	if got := lists["rathaus"].Devices; len(got) != 2 || got[0].AppKey == "" || got[0].LoRaWAN != "" || got[0].NwkKey != "" {
+		t.Errorf("rathaus: %+v", got)
+	}
+	hexed := func(b string) string { return b + strings.Repeat("0", 30) }
+	want := []uplink.ListedDevice{
+		{DevEUI: uplink.EUI{3}, JoinEUI: uplink.EUI{0xff, 3}, Domain: uplink.Energy, Profile: "meter", LoRaWAN: "1.1.0", Class: "C",
+			AppKey: hexed("03"), NwkKey: hexed("07"), Nonces: 3},
+		{DevEUI: uplink.EUI{4}, JoinEUI: uplink.EUI{0xff, 4}, Domain: uplink.Energy, Profile: "meter", LoRaWAN: "1.1.0", Class: "C", DevAddr: "01020304",
+			NwkSKey: hexed("05"), AppSKey: hexed("06"), SNwkSIntKey: hexed("08"), NwkSEncKey: hexed("09"), ResetFCnt: true},
+	}
+	if diff := cmp.Diff(want, lists["umspannwerk"].Devices); diff != "" {
+		t.Error(diff)
 	}
 }
 

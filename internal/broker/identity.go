@@ -17,8 +17,8 @@ const (
 	// Platform may publish and read everything below uplink.Root.
 	Platform Role = "platform"
 	// Edge may publish its own up, event, status, gateway and frame topics and
-	// read its own stored, devices and down topics. Its user name is the name
-	// of the edge.
+	// read its own stored, devices and down topics and the frame topics of all
+	// edges. Its user name is the name of the edge.
 	Edge Role = "edge"
 	// Reader may read the up and event topics of one domain, of all edges.
 	Reader Role = "reader"
@@ -119,12 +119,19 @@ func (a account) mayRead(filter string) bool {
 	case Platform:
 		return strings.HasPrefix(withoutShare(filter), uplink.Root+"/")
 	case Edge:
-		if filter == uplink.Filter(a.user, uplink.KindDown) {
+		if filter == uplink.Filter(a.user, uplink.KindDown) || filter == uplink.Filter("+", uplink.KindFrame) {
 			return true
 		}
 		t, err := uplink.ParseTopic(filter)
-		return err == nil && t.Edge == a.user &&
-			(t.Kind == uplink.KindStored || t.Kind == uplink.KindDevices || t.Kind == uplink.KindDown)
+		if err != nil {
+			return false
+		}
+		switch t.Kind {
+		case uplink.KindFrame: // encrypted, and heard by whoever has a radio
+			return true
+		case uplink.KindStored, uplink.KindDevices, uplink.KindDown:
+			return t.Edge == a.user
+		}
 	case Reader:
 		return readsDomain(filter, a.domain)
 	}

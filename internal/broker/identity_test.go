@@ -22,7 +22,16 @@ func TestRights(t *testing.T) {
 		{edge, own + "road/event", true, false},
 		{edge, own + "status", true, false},
 		{edge, own + "gateway" + eui, true, false},
-		{edge, own + "frame", true, false},
+		{edge, own + "frame", true, true},
+		{edge, "modellregion/v1/mast-8/frame", false, true},
+		{edge, "modellregion/v1/+/frame", false, true},
+		{edge, "modellregion/v1/+/frame/#", false, false},
+		{edge, "modellregion/+/+/frame", false, false},
+		{edge, "modellregion/v1/#", false, false},
+		{edge, "modellregion/v1/+/+", false, false},
+		{edge, "modellregion/v1/+/status", false, false},
+		{edge, "modellregion/v1/Mast/frame", false, false},
+		{edge, "$share/g/modellregion/v1/+/frame", false, false},
 		{edge, own + "stored", false, true},
 		{edge, own + "devices", false, true},
 		{edge, own + "down" + eui, false, true},
@@ -70,7 +79,11 @@ func TestRights(t *testing.T) {
 		{reader, "modellregion/v1/energy/energy/up", false, true}, // an edge may have that name
 		{reader, "$share/g/modellregion/v1/+/energy/#", false, false},
 
+		{reader, "modellregion/v1/+/frame", false, false},
+		{reader, own + "frame", false, false},
+
 		{nobody, own + "status", false, false},
+		{nobody, "modellregion/v1/+/frame", false, false},
 		{nobody, "#", false, false},
 	} {
 		if got := tc.who.mayPublish(tc.topic); got != tc.publish {
@@ -133,16 +146,18 @@ func TestLogin(t *testing.T) {
 // FuzzRights: an edge and a reader never reach a topic that is not theirs,
 // however the filter is written.
 func FuzzRights(f *testing.F) {
-	for _, s := range []string{"modellregion/v1/mast-7/stored", "modellregion/v1/+/energy/#", "modellregion/v1/mast-7/down/+", "$share/g/#", "#", "modellregion/v1/mast-7//up", "+/+"} {
+	for _, s := range []string{"modellregion/v1/mast-7/stored", "modellregion/v1/+/energy/#", "modellregion/v1/mast-7/down/+", "$share/g/#", "#", "modellregion/v1/mast-7//up", "+/+", "modellregion/v1/+/frame", "modellregion/v1/mast-8/frame"} {
 		f.Add(s)
 	}
 	edge := account{user: "mast-7", role: Edge}
 	reader := account{user: "werke", role: Reader, domain: uplink.Energy}
 	f.Fuzz(func(t *testing.T, s string) {
-		if (edge.mayRead(s) || edge.mayPublish(s)) && !strings.HasPrefix(s, "modellregion/v1/mast-7/") {
+		frame := strings.HasSuffix(s, "/frame") && strings.Count(s, "/") == 3
+		own := strings.HasPrefix(s, "modellregion/v1/mast-7/")
+		if edge.mayPublish(s) && !own || edge.mayRead(s) && !own && !frame {
 			t.Errorf("the edge may use %q", s)
 		}
-		if edge.mayRead(s) && edge.mayPublish(s) {
+		if edge.mayRead(s) && edge.mayPublish(s) && !frame {
 			t.Errorf("the edge may read and publish %q", s)
 		}
 		if reader.mayPublish(s) || reader.mayRead(s) && !strings.Contains(s, "/energy/") {
