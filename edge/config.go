@@ -7,17 +7,22 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"modellregion/edge/lorawan"
+	"modellregion/edge/semtech"
 	"modellregion/uplink"
 )
 
 // Config is everything an edge is told from outside. Zero durations and
 // sizes mean the defaults named at each.
 type Config struct {
-	Name     string       // of the edge, and its MQTT user name
-	Dir      string       // for the database; created when missing
-	UDP      string       // host:port for packet forwarders; loopback or VPN only, for the protocol knows no authentication
-	Station  Station      // for gateways with Basics Station
-	Gateways []uplink.EUI // served; empty: every gateway
+	Name     string            // of the edge, and its MQTT user name
+	Dir      string            // for the database; created when missing
+	UDP      string            // host:port for packet forwarders; loopback or VPN only, for the protocol knows no authentication
+	UDPRate  int               // as of semtech.Options
+	Station  Station           // for gateways with Basics Station
+	Gateways []semtech.Allowed // served; empty: every gateway
+	LoRaWAN  lorawan.Config    // region, and what devices are told; its Rand is not looked at
+	Share    float64           // frames of unknown devices that are told to other edges, per second in the long run; 0: none, and theirs are not heard
 
 	MQTT MQTT
 
@@ -45,6 +50,9 @@ type MQTT struct {
 	TLS      *tls.Config
 }
 
+// DefaultShare is a Config.Share that costs some 25 MB of traffic a day at most.
+const DefaultShare = 1
+
 const (
 	defaultDedupWindow    = 200 * time.Millisecond
 	defaultCommitInterval = 50 * time.Millisecond
@@ -56,8 +64,10 @@ const (
 	maxCollected = 2048 // frames in the deduplication window
 	maxGroup     = 1024 // uplinks of one commit
 
-	maxDown  = 256 // downlinks on their way to gateways
-	maxNotes = 256 // events and statistics waiting to be published
+	maxDown   = 256 // downlinks on their way to gateways
+	maxOrders = 64  // commands on their way to the process loop
+	maxRemote = 256 // frames of other edges
+	maxNotes  = 256 // events and statistics waiting to be published
 )
 
 func (c *Config) setDefaults() {

@@ -103,18 +103,44 @@ func compileProfile(raw json.RawMessage) (codec.Decoder, error) {
 }
 
 func sessionDevice(d uplink.ListedDevice) (session.Device, error) {
-	out := session.Device{DevEUI: lorawan.EUI64(d.DevEUI), JoinEUI: lorawan.EUI64(d.JoinEUI)}
+	out := session.Device{
+		DevEUI: lorawan.EUI64(d.DevEUI), JoinEUI: lorawan.EUI64(d.JoinEUI), Version: d.LoRaWAN, ClassC: d.Class == "C",
+		ResetFCnt: d.ResetFCnt, Nonces: d.Nonces,
+	}
 	if !d.Domain.Valid() {
 		return out, fmt.Errorf("domain %q is unknown", d.Domain)
 	}
-	if d.AppKey != "" {
-		key, err := devices.ParseKey(d.AppKey)
-		out.AppKey = lorawan.AES128Key(key)
+	if d.Class != "" && d.Class != "A" && d.Class != "C" {
+		return out, fmt.Errorf("class %q is unknown, want A or C", d.Class)
+	}
+	if err := session.CheckVersion(d.LoRaWAN); err != nil {
 		return out, err
 	}
-	nwk, err1 := devices.ParseKey(d.NwkSKey)
-	app, err2 := devices.ParseKey(d.AppSKey)
-	err3 := out.DevAddr.UnmarshalText([]byte(d.DevAddr))
-	out.ABP, out.NwkSKey, out.AppSKey = true, lorawan.AES128Key(nwk), lorawan.AES128Key(app)
-	return out, errors.Join(err1, err2, err3)
+	var errs []error
+	key := func(name, hex string, dst *lorawan.AES128Key) {
+		k, err := devices.ParseKey(hex)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+		*dst = lorawan.AES128Key(k)
+	}
+	v11 := d.LoRaWAN == "1.1.0"
+	if d.AppKey != "" {
+		key("app_key", d.AppKey, &out.AppKey)
+		if v11 {
+			key("nwk_key", d.NwkKey, &out.NwkKey)
+		}
+		return out, errors.Join(errs...)
+	}
+	out.ABP = true
+	key("nwk_s_key", d.NwkSKey, &out.NwkSKey)
+	key("app_s_key", d.AppSKey, &out.AppSKey)
+	if v11 {
+		key("s_nwk_s_int_key", d.SNwkSIntKey, &out.SNwkSIntKey)
+		key("nwk_s_enc_key", d.NwkSEncKey, &out.NwkSEncKey)
+	}
+	if err := out.DevAddr.UnmarshalText([]byte(d.DevAddr)); err != nil {
+		errs = append(errs, fmt.Errorf("dev_addr: %w", err))
+	}
+	return out, errors.Join(errs...)
 }

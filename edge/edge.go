@@ -32,10 +32,15 @@ type Edge struct {
 	mqtt    *mqtt.Client
 	outbox  *outbox
 
-	frames chan radio.Frame
-	lists  chan []byte // device lists as they arrive
-	down   chan answer
-	notes  chan note
+	frames  chan radio.Frame
+	remote  chan uplink.Frame // that other edges have heard
+	lists   chan []byte       // device lists as they arrive
+	orders  chan order
+	down    chan answer
+	results chan session.Result // of what was sent down
+	notes   chan note
+
+	strangers strangers
 
 	ready   atomic.Bool   // a device list is in use
 	version atomic.Uint64 // of that list
@@ -46,6 +51,8 @@ type Edge struct {
 	list    []byte // the device list in use, as it came
 	devices map[uplink.EUI]served
 	scratch []devices.Reading
+	sharing sharing
+	unsent  []session.Result // of downlinks that found no room, for the next round
 }
 
 const (
@@ -59,7 +66,9 @@ func Open(cfg Config) (*Edge, error) {
 	if err := uplink.CheckEdgeName(cfg.Name); err != nil {
 		return nil, err
 	}
-	network, err := session.New(session.Config{Rand: rand.Reader})
+	lorawanConfig := cfg.LoRaWAN
+	lorawanConfig.Rand = rand.Reader
+	network, err := session.New(lorawanConfig)
 	if err != nil {
 		return nil, err
 	}
@@ -69,10 +78,14 @@ func Open(cfg Config) (*Edge, error) {
 	}
 	e := &Edge{
 		cfg: cfg, metrics: newMetrics(cfg.Metrics), store: s, network: network,
-		frames: make(chan radio.Frame, maxHeard),
-		lists:  make(chan []byte, 1),
-		down:   make(chan answer, maxDown),
-		notes:  make(chan note, maxNotes),
+		frames:  make(chan radio.Frame, maxHeard),
+		remote:  make(chan uplink.Frame, maxRemote),
+		lists:   make(chan []byte, 1),
+		orders:  make(chan order, maxOrders),
+		down:    make(chan answer, maxDown),
+		results: make(chan session.Result, maxDown),
+		notes:   make(chan note, maxNotes),
+		sharing: sharing{perSecond: cfg.Share},
 	}
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -87,6 +100,9 @@ func (e *Edge) open() error {
 	}
 	e.depth.Store(int64(depth))
 	e.metrics.depth.Set(float64(depth))
+	if err := e.store.airtime(e.network.RestoreAirtime); err != nil {
+		return err
+	}
 	if err := e.restoreDevices(); err != nil {
 		return err
 	}
@@ -111,13 +127,17 @@ func (e *Edge) open() error {
 	}
 	e.mqtt.Subscribe(e.topic(uplink.KindStored).String(), 1, e.onStored)
 	e.mqtt.Subscribe(e.topic(uplink.KindDevices).String(), 1, e.onDevices)
+	e.mqtt.Subscribe(uplink.Filter(e.cfg.Name, uplink.KindDown), 1, e.onDown)
+	if e.cfg.Share > 0 {
+		e.mqtt.Subscribe(uplink.Filter("+", uplink.KindFrame), 1, e.onFrame)
+	}
 	e.outbox = newOutbox(&e.cfg, e.store, e.mqtt, e.metrics)
 	var allow []lorawan.EUI64
 	for _, g := range e.cfg.Gateways {
-		allow = append(allow, lorawan.EUI64(g))
+		allow = append(allow, g.Gateway)
 	}
 	if st := e.cfg.Station; st.Addr != "" {
-		opts := basicstation.Options{TLS: st.TLS, Allow: allow, Log: e.cfg.Log}
+		opts := basicstation.Options{Band: e.cfg.LoRaWAN.Band, TLS: st.TLS, Allow: allow, Log: e.cfg.Log}
 		if st.Token != nil {
 			opts.Token = func(g lorawan.EUI64) string { return st.Token(uplink.EUI(g)) }
 		}
@@ -125,7 +145,7 @@ func (e *Edge) open() error {
 			return err
 		}
 	}
-	e.semtech, err = semtech.Listen(e.cfg.UDP, semtech.Options{Allow: allow, Log: e.cfg.Log})
+	e.semtech, err = semtech.Listen(e.cfg.UDP, semtech.Options{Allow: e.cfg.Gateways, Rate: e.cfg.UDPRate, Log: e.cfg.Log})
 	return err
 }
 
@@ -216,36 +236,15 @@ func (r receiver) Stats(_ context.Context, s radio.Stats) {
 	})
 }
 
+// Unknown implements semtech.Receiver.
+func (r receiver) Unknown(gateway lorawan.EUI64, from string) {
+	r.e.strangers.note(gateway, from, time.Now())
+}
+
 // Dropped implements semtech.Receiver.
 func (r receiver) Dropped(reason string, err error) {
 	r.e.metrics.dropped.WithLabelValues(reason).Inc()
 	r.e.cfg.Log.Debug("datagram or frame dropped", "reason", reason, "err", err)
-}
-
-func (e *Edge) sendDown(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case a := <-e.down:
-			if err := e.send(ctx, a.down); err != nil {
-				e.metrics.downlinks.WithLabelValues("failed").Inc()
-				e.cfg.Log.Debug("downlink failed", "err", err, "dev_eui", a.device, "gateway", a.down.Gateway)
-				continue
-			}
-			e.metrics.downlinks.WithLabelValues("sent").Inc()
-		}
-	}
-}
-
-// send hands a downlink to the server that its gateway is connected to.
-func (e *Edge) send(ctx context.Context, d radio.Downlink) error {
-	if e.station != nil {
-		if err := e.station.Send(ctx, d); !errors.Is(err, basicstation.ErrNoGateway) {
-			return err
-		}
-	}
-	return e.semtech.Send(ctx, d)
 }
 
 // post queues an event or statistic; when too many wait, it is dropped.
@@ -260,7 +259,7 @@ func (e *Edge) post(n note) {
 func (e *Edge) postStatus() {
 	e.post(note{topic: e.topic(uplink.KindStatus), qos: 1, message: uplink.Status{
 		V: uplink.Version, Online: true, Time: time.Now().UTC(), Version: e.cfg.Version, Epoch: e.store.epoch,
-		DeviceList: e.version.Load(), OutboxDepth: e.Outbox(),
+		DeviceList: e.version.Load(), OutboxDepth: e.Outbox(), UnknownGateways: e.strangers.list(),
 	}})
 }
 

@@ -162,7 +162,7 @@ type station struct {
 	conn    net.Conn
 	gateway lorawan.EUI64
 	token   uint16
-	downs   chan radio.Downlink
+	downs   chan semtech.Order
 }
 
 func startStation(t *testing.T, e *edge.Edge) *station {
@@ -171,7 +171,7 @@ func startStation(t *testing.T, e *edge.Edge) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{t: t, conn: conn, gateway: lorawan.EUI64{0xaa, 1}, downs: make(chan radio.Downlink, 16)}
+	s := &station{t: t, conn: conn, gateway: lorawan.EUI64{0xaa, 1}, downs: make(chan semtech.Order, 16)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -297,7 +297,7 @@ func TestJoinDecodePublishConfirm(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.hear(data, time.Now())
-	var down radio.Downlink
+	var down semtech.Order
 	select {
 	case down = <-s.downs:
 	case <-time.After(patience):

@@ -13,7 +13,9 @@ type metrics struct {
 	confirmed    prometheus.Counter
 	commits      prometheus.Histogram
 	commitErrors prometheus.Counter
-	downlinks    *prometheus.CounterVec // by result: sent, failed, dropped
+	downlinks    *prometheus.CounterVec // by result: sent, failed, dropped, impossible
+	commands     *prometheus.CounterVec // by step: queued, sent, acked, failed, expired
+	shared       *prometheus.CounterVec // frames between edges, by what became of them
 	devices      prometheus.Gauge
 	connected    prometheus.Gauge
 	badMessages  *prometheus.CounterVec // by kind of topic
@@ -47,6 +49,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Duration of a commit to disk.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
 		commitErrors: counter("commit_errors_total", "Commits that failed and were tried again."),
 		downlinks:    vec("downlinks_total", "result", "Downlinks, by what became of them."),
+		commands:     vec("commands_total", "step", "Commands for devices, by the steps they took."),
+		shared:       vec("shared_frames_total", "result", "Frames told to other edges or by them: sent, not_sent, heard, of_others, overflow."),
 		devices:      gauge("devices", "Devices that this edge serves."),
 		connected:    gauge("connected", "1 while there is a connection to the broker."),
 		badMessages:  vec("bad_messages_total", "kind", "Messages from the platform that break the contract, by kind of topic."),

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -42,6 +43,8 @@ var (
 	latestTime   = earliestTime.AddDate(30, 0, 0)
 )
 
+var errNoRoom = errors.New("too many downlinks are waiting")
+
 // process owns sessions and database until the frames end; then it commits
 // what it has heard. ctx ends it only when the disk refuses a commit.
 func (e *Edge) process(ctx context.Context) error {
@@ -63,12 +66,24 @@ func (e *Edge) process(ctx context.Context) error {
 			}
 			e.metrics.receptions.Inc()
 			seen.add(f, time.Now())
+		case f := <-e.remote:
+			e.hearRemote(&f, seen)
 		case list := <-e.lists:
 			e.applyDevices(list, g)
+		case o := <-e.orders:
+			e.take(o, g)
+		case r := <-e.results:
+			e.unsent = append(e.unsent, r)
 		case <-timer.C:
 		case <-tidy.C:
 			g.confirmed = e.outbox.takeConfirmed(maxDeletes)
+			e.tick(g)
 		}
+		for _, r := range e.unsent {
+			dec := e.network.Sent(r, time.Now())
+			e.carryOut(&dec, g)
+		}
+		e.unsent = e.unsent[:0]
 		now := time.Now()
 		for rx := seen.next(now, seen.len() >= maxCollected); rx != nil; rx = seen.next(now, false) {
 			e.decide(rx, g)
@@ -91,7 +106,10 @@ func (e *Edge) process(ctx context.Context) error {
 }
 
 func newGroup() *group {
-	return &group{states: map[lorawan.EUI64]*session.State{}, began: time.Now()}
+	return &group{
+		states: map[lorawan.EUI64]*session.State{}, joined: map[lorawan.EUI64]*session.State{},
+		airtime: map[lorawan.EUI64][]byte{}, began: time.Now(),
+	}
 }
 
 // wait returns how long process may sleep: until the next frame's window or
@@ -114,14 +132,12 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 		g.began = time.Now()
 	}
 	dec := e.network.Handle(rx)
-	if dec.Save != nil {
-		g.states[dec.DevEUI] = dec.Save
-	}
-	if dec.Down != nil {
-		g.down = append(g.down, answer{dec.DevEUI, *dec.Down})
-	}
+	e.carryOut(&dec, g)
 	switch {
+	case dec.Dropped != "" && isRemote(rx):
+		e.metrics.shared.WithLabelValues("of_others").Inc()
 	case dec.Dropped != "":
+		e.share(rx, &dec, g)
 		e.metrics.dropped.WithLabelValues(string(dec.Dropped)).Inc()
 		e.cfg.Log.Debug("frame dropped", "reason", dec.Dropped, "err", dec.Detail, "dev_eui", dec.DevEUI, "gateway", rx[0].Gateway)
 	case dec.Join != nil:
@@ -132,8 +148,11 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 	case dec.Data != nil:
 		e.metrics.frames.WithLabelValues("data").Inc()
 		if dec.Detail != nil {
-			e.metrics.downlinks.WithLabelValues("failed").Inc()
-			e.cfg.Log.Warn("confirmed uplink cannot be acknowledged", "dev_eui", dec.DevEUI, "err", dec.Detail)
+			e.metrics.downlinks.WithLabelValues("impossible").Inc()
+			e.cfg.Log.Debug("no answer to an uplink", "dev_eui", dec.DevEUI, "err", dec.Detail)
+		}
+		if dec.Data.Reset {
+			e.cfg.Log.Warn("device has begun its frame counter anew", "dev_eui", dec.DevEUI, "f_cnt", dec.Data.FCnt)
 		}
 		e.decode(rx, &dec, g)
 	}
@@ -144,16 +163,22 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 func (e *Edge) decode(rx []radio.Frame, dec *session.Decision, g *group) {
 	data := dec.Data
 	d, ok := e.devices[uplink.EUI(dec.DevEUI)]
-	if !ok || !data.HasPort || data.FPort == 0 {
-		return // MAC commands alone say nothing to the platform
+	if !ok {
+		return
 	}
 	at, quality := frameTime(rx[0].Time, rx[0].Heard)
 	u := uplink.Uplink{
 		DevEUI: uplink.EUI(dec.DevEUI), Time: at, TimeQuality: quality,
-		FCnt: data.FCnt, Lost: data.Lost, FPort: data.FPort, DR: data.DR, FreqHz: rx[0].FreqHz,
+		FCnt: data.FCnt, Lost: data.Lost, FPort: data.FPort, DR: data.DR, FreqHz: rx[0].FreqHz, RX: receptions(rx),
 	}
-	for _, f := range rx {
-		u.RX = append(u.RX, uplink.Reception{Gateway: uplink.EUI(f.Gateway), RSSIdBm: f.RSSIdBm, SNRdB: f.SNRdB})
+	if data.Status != nil {
+		own := u // an uplink of its own, that no payload can spoil
+		own.FPort, own.Readings = 0, status(data.Status)
+		g.uplinks = append(g.uplinks, outgoing{d.domain, own})
+		u.Lost = 0
+	}
+	if !data.HasPort || data.FPort == 0 {
+		return // MAC commands alone say nothing more to the platform
 	}
 	readings, err := e.readings(d, data)
 	if err != nil {
@@ -189,6 +214,17 @@ func (e *Edge) readings(d served, data *session.Data) ([]devices.Reading, error)
 		}
 	}
 	return readings, nil
+}
+
+// status returns what a device says of itself as readings. A battery of 0 is
+// external power, and of 255 one that the device cannot tell (LoRaWAN 1.0.4
+// §5.5).
+func status(s *session.Status) []uplink.Reading {
+	out := []uplink.Reading{{Quantity: "link_margin", Value: float64(s.Margin)}}
+	if s.Battery >= 1 && s.Battery <= 254 {
+		out = append(out, uplink.Reading{Quantity: "battery_level", Value: math.Round(float64(s.Battery-1)/253*1000) / 10})
+	}
+	return out
 }
 
 // frameTime chooses the time of a frame: that of the gateway's GPS when it has
@@ -264,6 +300,7 @@ func (e *Edge) released(g *group) {
 		select {
 		case e.down <- a:
 		default:
+			e.unsent = append(e.unsent, session.Result{DevEUI: a.device, ID: a.down.ID, Err: errNoRoom, NotSent: true})
 			e.metrics.downlinks.WithLabelValues("dropped").Inc()
 			e.cfg.Log.Warn("downlink dropped, too many are waiting", "dev_eui", a.device, "gateway", a.down.Gateway)
 		}

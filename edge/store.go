@@ -32,6 +32,8 @@ type store struct {
 var (
 	bucketMeta     = []byte("meta")
 	bucketSessions = []byte("sessions")
+	bucketNonces   = []byte("nonces")  // of each device, by DevEUI
+	bucketAirtime  = []byte("airtime") // of each gateway, by its EUI
 	bucketOutbox   = []byte("outbox")
 
 	keyEpoch   = []byte("epoch")
@@ -56,10 +58,13 @@ func openStore(dir string) (*store, error) {
 	}
 	s := &store{db: db}
 	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketSessions, bucketOutbox} {
+		for _, name := range [][]byte{bucketMeta, bucketSessions, bucketNonces, bucketAirtime, bucketOutbox} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return err
 			}
+		}
+		if err := migrate(tx); err != nil {
+			return err
 		}
 		meta := tx.Bucket(bucketMeta)
 		if epoch := meta.Get(keyEpoch); epoch != nil {
@@ -85,6 +90,8 @@ func (s *store) close() error { return s.db.Close() }
 type group struct {
 	uplinks   []outgoing
 	states    map[lorawan.EUI64]*session.State
+	joined    map[lorawan.EUI64]*session.State // those of states whose nonces have changed
+	airtime   map[lorawan.EUI64][]byte         // of gateways
 	confirmed []uint64
 	devices   []byte // a new device list
 	down      []answer
@@ -98,7 +105,7 @@ type outgoing struct {
 }
 
 func (g *group) empty() bool {
-	return len(g.uplinks) == 0 && len(g.states) == 0 && len(g.confirmed) == 0 && g.devices == nil
+	return len(g.uplinks) == 0 && len(g.states) == 0 && len(g.airtime) == 0 && len(g.confirmed) == 0 && g.devices == nil && len(g.notes) == 0
 }
 
 // commit writes a group in one transaction and returns when it is on disk.
@@ -134,6 +141,16 @@ func (s *store) commit(g *group) error {
 				return fmt.Errorf("keep session of %s: %w", eui, err)
 			}
 		}
+		for eui, state := range g.joined {
+			if err := tx.Bucket(bucketNonces).Put(eui[:], state.MarshalNonces()); err != nil {
+				return fmt.Errorf("keep nonces of %s: %w", eui, err)
+			}
+		}
+		for eui, record := range g.airtime {
+			if err := tx.Bucket(bucketAirtime).Put(eui[:], record); err != nil {
+				return fmt.Errorf("keep airtime of gateway %s: %w", eui, err)
+			}
+		}
 		if g.devices != nil {
 			if err := tx.Bucket(bucketMeta).Put(keyDevices, g.devices); err != nil {
 				return fmt.Errorf("keep device list: %w", err)
@@ -154,7 +171,7 @@ func (s *store) sessions() (map[lorawan.EUI64]session.State, error) {
 			}
 			copy(eui[:], k)
 			state := session.State{DevEUI: eui}
-			if err := state.UnmarshalBinary(v); err != nil {
+			if err := errors.Join(state.UnmarshalBinary(v), state.UnmarshalNonces(tx.Bucket(bucketNonces).Get(k))); err != nil {
 				return fmt.Errorf("session of %s: %w", eui, err)
 			}
 			out[eui] = state
@@ -165,6 +182,55 @@ func (s *store) sessions() (map[lorawan.EUI64]session.State, error) {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}
 	return out, nil
+}
+
+// migrate brings records of an earlier version up to date: its sessions hold
+// the nonces, which are a record of their own now.
+func migrate(tx *bolt.Tx) error {
+	sessions, nonces := tx.Bucket(bucketSessions), tx.Bucket(bucketNonces)
+	old := map[string]session.State{}
+	err := sessions.ForEach(func(k, v []byte) error {
+		if session.RecordVersion(v) != 1 {
+			return nil
+		}
+		var state session.State
+		if err := state.UnmarshalBinary(v); err != nil {
+			return fmt.Errorf("session of %x: %w", k, err)
+		}
+		old[string(k)] = state
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for k, state := range old {
+		record, err := state.MarshalBinary()
+		if err == nil {
+			err = errors.Join(sessions.Put([]byte(k), record), nonces.Put([]byte(k), state.MarshalNonces()))
+		}
+		if err != nil {
+			return fmt.Errorf("session of %x: %w", k, err)
+		}
+	}
+	return nil
+}
+
+// airtime calls take with the record of each gateway.
+func (s *store) airtime(take func(lorawan.EUI64, []byte) error) error {
+	err := s.db.View(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketAirtime).ForEach(func(k, v []byte) error {
+			var eui lorawan.EUI64
+			if len(k) != len(eui) {
+				return fmt.Errorf("key %x is no gateway", k)
+			}
+			copy(eui[:], k)
+			return take(eui, v)
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("read airtime: %w", err)
+	}
+	return nil
 }
 
 // deviceList returns the list kept last, or nil.

@@ -15,17 +15,22 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"modellregion/edge"
+	"modellregion/edge/lorawan"
+	"modellregion/edge/semtech"
 	"modellregion/uplink"
 )
 
 // config is the gateway's YAML file; deploy/edge-gateway.example.yaml explains
 // every key.
 type config struct {
-	Name     string       `yaml:"name"`
-	DataDir  string       `yaml:"data_dir"`
-	UDP      string       `yaml:"udp"`
-	Gateways []uplink.EUI `yaml:"gateways"`
-	Internal string       `yaml:"internal"`
+	Name     string            `yaml:"name"`
+	DataDir  string            `yaml:"data_dir"`
+	UDP      string            `yaml:"udp"`
+	UDPRate  int               `yaml:"udp_rate"`
+	Gateways []semtech.Allowed `yaml:"gateways"`
+	LoRaWAN  lorawan.Config    `yaml:"lorawan"`
+	Share    float64           `yaml:"share_frames"`
+	Internal string            `yaml:"internal"`
 	MQTT     struct {
 		URL          string `yaml:"url"`
 		PasswordFile string `yaml:"password_file"`
@@ -39,7 +44,7 @@ func loadConfig(path string) (config, error) {
 	if err != nil {
 		return config{}, fmt.Errorf("read configuration: %w", err)
 	}
-	c := config{DataDir: "/var/lib/modellregion-edge", UDP: "127.0.0.1:1700", Internal: "127.0.0.1:9091"}
+	c := config{DataDir: "/var/lib/modellregion-edge", UDP: "127.0.0.1:1700", Internal: "127.0.0.1:9091", Share: edge.DefaultShare}
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
@@ -66,6 +71,10 @@ func (c *config) Validate() error {
 		_, _, err := net.SplitHostPort(value)
 		need(err == nil, path, "%q, want host:port like 127.0.0.1:1700", value)
 	}
+	if _, err := lorawan.New(c.LoRaWAN); err != nil {
+		need(false, "lorawan", "%v", err)
+	}
+	need(c.Share >= 0 && c.Share <= 1000, "share_frames", "%v, want 0 to 1000 frames per second", c.Share)
 	u, err := url.Parse(c.MQTT.URL)
 	shown := c.MQTT.URL
 	if err == nil {
@@ -81,7 +90,8 @@ func (c *config) Validate() error {
 // certificates.
 func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Config, error) {
 	out := edge.Config{
-		Name: c.Name, Dir: c.DataDir, UDP: c.UDP, Gateways: c.Gateways, MQTT: edge.MQTT{URL: c.MQTT.URL},
+		Name: c.Name, Dir: c.DataDir, UDP: c.UDP, UDPRate: c.UDPRate, Gateways: c.Gateways,
+		LoRaWAN: c.LoRaWAN, Share: c.Share, MQTT: edge.MQTT{URL: c.MQTT.URL},
 		Version: version, Log: log, Metrics: metrics,
 	}
 	if path := c.MQTT.PasswordFile; path != "" {

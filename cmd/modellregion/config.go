@@ -13,6 +13,8 @@ import (
 
 	"github.com/goccy/go-yaml"
 
+	"modellregion/edge/lorawan"
+	"modellregion/edge/semtech"
 	"modellregion/opendata"
 	"modellregion/opendata/portal"
 	"modellregion/uplink"
@@ -72,9 +74,11 @@ type influxConfig struct {
 // edgeConfig is an edge that the region has; with UDP it runs inside the
 // platform's process.
 type edgeConfig struct {
-	Name     string       `yaml:"name"`
-	UDP      string       `yaml:"udp"`
-	Gateways []uplink.EUI `yaml:"gateways"`
+	Name     string            `yaml:"name"`
+	UDP      string            `yaml:"udp"`
+	UDPRate  int               `yaml:"udp_rate"`
+	Gateways []semtech.Allowed `yaml:"gateways"`
+	LoRaWAN  lorawan.Config    `yaml:"lorawan"`
 }
 
 type baseMap struct {
@@ -205,6 +209,9 @@ func (c *config) Validate() error {
 		if e.UDP != "" {
 			inside++
 			address(at+"udp", e.UDP)
+			if _, err := lorawan.New(e.LoRaWAN); err != nil {
+				need(false, at+"lorawan", "%v", err)
+			}
 		}
 	}
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)

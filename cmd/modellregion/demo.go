@@ -57,7 +57,8 @@ func (c *demoCmd) config(dir string) config {
 	cfg := defaults()
 	cfg.DataDir, cfg.HTTP, cfg.Internal = dir, c.HTTP, c.Internal
 	cfg.MQTT.Listen, cfg.Influx.Listen = c.MQTT, c.Influx
-	cfg.Edges = []edgeConfig{{Name: demoEdge, UDP: c.UDP}}
+	// Its gateways rush through the past faster than radio can.
+	cfg.Edges = []edgeConfig{{Name: demoEdge, UDP: c.UDP, UDPRate: -1}}
 	cfg.Region = regionConfig{
 		Name:      opendata.Text{De: "Modellregion NRW (Demo)", En: "Model Region NRW (demo)"},
 		Publisher: "Modellregion (Demo)",

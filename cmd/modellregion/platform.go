@@ -252,8 +252,8 @@ func (p *platform) openEdge(logins mqttLogins) error {
 		}
 		var err error
 		p.edge, err = edge.Open(edge.Config{
-			Name: e.Name, Dir: filepath.Join(p.cfg.DataDir, "edge"), UDP: e.UDP, Gateways: e.Gateways,
-			MQTT: broker, Version: version, Log: p.log, Metrics: p.metrics,
+			Name: e.Name, Dir: filepath.Join(p.cfg.DataDir, "edge"), UDP: e.UDP, UDPRate: e.UDPRate, Gateways: e.Gateways,
+			LoRaWAN: e.LoRaWAN, Share: edge.DefaultShare, MQTT: broker, Version: version, Log: p.log, Metrics: p.metrics,
 		})
 		if err != nil {
 			return fmt.Errorf("edge %s: %w", e.Name, err)

@@ -35,7 +35,7 @@ type conn struct {
 	writing sync.Mutex // of messages; ws may be read and pinged meanwhile
 
 	mu      sync.Mutex
-	waiting map[int64]chan<- struct{} // downlinks without their dntxed
+	waiting map[int64]chan<- int64 // downlinks without their dntxed; gets its xtime
 
 	heard, forwarded, sent atomic.Uint32 // since the last statistics
 }
@@ -54,6 +54,7 @@ func (c *conn) run(ctx context.Context, r Receiver, frames chan<- radio.Frame) e
 		_ = c.ws.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout)) // a broken connection is found by reading
 		return c.alive()
 	})
+	var rate bucket
 	for {
 		if err := c.alive(); err != nil {
 			return err
@@ -64,6 +65,10 @@ func (c *conn) run(ctx context.Context, r Receiver, frames chan<- radio.Frame) e
 		}
 		if err != nil {
 			return err
+		}
+		if !rate.take(time.Now()) {
+			r.Dropped(DropRate, fmt.Errorf("gateway %s: more than %d messages/s", c.gateway, maxRate))
+			continue
 		}
 		if kind != websocket.TextMessage {
 			r.Dropped(DropKind, fmt.Errorf("gateway %s: binary message of %d bytes", c.gateway, len(data)))
@@ -185,41 +190,6 @@ func timesync(data []byte, now time.Time) (answer any, err error) {
 	}
 	m.GPSTime = now.Sub(gpsEpoch).Microseconds()
 	return m, nil
-}
-
-// dntxed tells the Send that waits for it.
-func (c *conn) dntxed(data []byte) error {
-	var m struct {
-		ID int64 `json:"diid"`
-	}
-	if err := json.Unmarshal(data, &m); err != nil {
-		return err
-	}
-	c.mu.Lock()
-	done, ok := c.waiting[m.ID]
-	delete(c.waiting, m.ID)
-	c.mu.Unlock()
-	if !ok {
-		return dropf(DropUnexpected, "diid is %d, which nobody waits for", m.ID)
-	}
-	c.sent.Add(1)
-	close(done)
-	return nil
-}
-
-// expect returns a channel that is closed when the downlink is on the air.
-func (c *conn) expect(id int64) <-chan struct{} {
-	done := make(chan struct{})
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.waiting[id] = done
-	return done
-}
-
-func (c *conn) forget(id int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.waiting, id)
 }
 
 // write sends a message. After an error the connection is of no use any more.

@@ -43,7 +43,7 @@ func (s *Server) discover(w http.ResponseWriter, req *http.Request, r Receiver) 
 		if err != nil {
 			return
 		}
-		info, err := s.routerInfo(req, data)
+		info, err := s.routerInfo(req, data, r)
 		if err != nil {
 			drop(dropReason(err), err)
 		}
@@ -57,7 +57,7 @@ func (s *Server) discover(w http.ResponseWriter, req *http.Request, r Receiver) 
 }
 
 // routerInfo returns the answer; with an error it is a refusal.
-func (s *Server) routerInfo(req *http.Request, data []byte) (routerInfo, error) {
+func (s *Server) routerInfo(req *http.Request, data []byte, r Receiver) (routerInfo, error) {
 	var question struct {
 		Router *eui `json:"router"`
 	}
@@ -69,7 +69,7 @@ func (s *Server) routerInfo(req *http.Request, data []byte) (routerInfo, error) 
 		return routerInfo{Error: "malformed question"}, err
 	}
 	gateway := lorawan.EUI64(*question.Router)
-	if err := s.admit(req, gateway); err != nil {
+	if err := s.admit(req, gateway, r); err != nil {
 		return routerInfo{Router: id6(gateway), Error: "not a gateway of this network"}, err
 	}
 	return routerInfo{Router: id6(gateway), Muxs: muxs, URI: endpoint(req, gateway)}, nil

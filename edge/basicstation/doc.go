@@ -4,7 +4,7 @@
 // It knows discovery, the radio configuration a gateway is told, how frames
 // and downlinks are written, and which gateways may connect. It turns
 // messages into the values of edge/radio and back. It leaves deduplication,
-// sessions and the choice of a receive window to the edge, and knows no MQTT.
+// sessions and the choice of receive windows to the edge, and knows no MQTT.
 //
 // A gateway that nothing authenticates can pretend to be any other: outside
 // loopback the server demands TLS, and it checks client certificates, tokens

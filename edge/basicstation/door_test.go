@@ -2,7 +2,9 @@ package basicstation
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/brocaar/lorawan"
 	"github.com/gorilla/websocket"
@@ -82,6 +84,58 @@ func TestRefusedRequests(t *testing.T) {
 	}
 	answer.Body.Close()
 	connect(t, s)
+}
+
+// The receiver is told who a gateway that is not allowed is and where.
+func TestUnknownGateway(t *testing.T) {
+	r := newReceiver(1)
+	s := start(t, r, Options{Allow: []lorawan.EUI64{roof}})
+	for _, gateway := range []string{"a84041ffff1eec21", "a84041ffff1eec22"} {
+		d := dial(t, "ws://"+s.Addr().String()+"/router-info")
+		d.send(`{"router":"` + gateway + `"}`)
+		if reason := next(t, r.dropped); reason != DropGateway {
+			t.Errorf("dropped as %s, want %s", reason, DropGateway)
+		}
+		if got, want := next(t, r.unknown), gateway+" "+d.ws.LocalAddr().String(); got != want {
+			t.Errorf("told of %s, want %s", got, want)
+		}
+	}
+	connect(t, s) // one that is allowed
+	if _, _, err := websocket.DefaultDialer.Dial("ws://"+s.Addr().String()+"/gateway/a84041ffff1eec23", nil); err == nil {
+		t.Error("a gateway that is not allowed was let in")
+	}
+	if got := next(t, r.unknown); !strings.HasPrefix(got, "a84041ffff1eec23 127.0.0.1:") || len(r.unknown) != 0 {
+		t.Errorf("told of %s and %d more", got, len(r.unknown))
+	}
+}
+
+func TestStrangersDue(t *testing.T) {
+	var s strangers
+	began := time.Now()
+	for _, tt := range []struct {
+		gateway byte
+		after   time.Duration
+		want    bool
+	}{
+		{1, 0, true}, {1, 0, false}, {2, 0, true}, {1, tellEvery - 1, false}, {1, tellEvery, true}, {1, tellEvery + 1, false},
+	} {
+		if got := s.due(lorawan.EUI64{tt.gateway}, began.Add(tt.after)); got != tt.want {
+			t.Errorf("gateway %d after %s: told %t, want %t", tt.gateway, tt.after, got, tt.want)
+		}
+	}
+	flood := began.Add(time.Hour)
+	told := 0
+	for i := range 2 * maxStrangers {
+		if s.due(lorawan.EUI64{byte(i >> 8), byte(i)}, flood) {
+			told++
+		}
+	}
+	if told != maxStrangers || len(s.told) != maxStrangers {
+		t.Errorf("told of %d in a second and remembers %d, want %d", told, len(s.told), maxStrangers)
+	}
+	if !s.due(roof, flood.Add(tellEvery)) || len(s.told) != 1 {
+		t.Errorf("after the flood %d are remembered", len(s.told))
+	}
 }
 
 func TestTooManyGateways(t *testing.T) {

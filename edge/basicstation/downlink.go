@@ -1,29 +1,31 @@
 package basicstation
 
 import (
-	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
 	"modellregion/edge/radio"
 )
 
-// dnmsg asks a gateway to put a frame on the air, RxDelay after the uplink
-// with that xtime. The second receive window is left out: which one is used is
-// for the edge to choose, and each is a first one to the gateway.
+// dnmsg asks a gateway to put a frame on the air: for class A RxDelay after
+// the uplink with that xtime with the values of RX1, and when it cannot then,
+// a second later with those of RX2; for class C at once with those of RX2.
+// Fields of a window that is not offered are left out, which a station tells
+// from 0.
 type dnmsg struct {
 	MsgType  string `json:"msgtype"`
 	DevEui   string `json:"DevEui"`
-	Class    int    `json:"dC"` // 0: class A
+	Class    int    `json:"dC"`
 	ID       int64  `json:"diid"`
-	PDU      string `json:"pdu"`     // hex
-	RxDelay  int    `json:"RxDelay"` // s
-	RX1DR    int    `json:"RX1DR"`
-	RX1Freq  uint32 `json:"RX1Freq"`  // Hz
-	Priority int    `json:"priority"` // 0 to 255, higher first
-	XTime    int64  `json:"xtime"`
+	PDU      string `json:"pdu"`               // hex
+	RxDelay  int    `json:"RxDelay,omitempty"` // s, 1 to 15
+	RX1DR    *int   `json:"RX1DR,omitempty"`
+	RX1Freq  uint32 `json:"RX1Freq,omitempty"` // Hz
+	RX2DR    *int   `json:"RX2DR,omitempty"`
+	RX2Freq  uint32 `json:"RX2Freq,omitempty"` // Hz
+	Priority int    `json:"priority"`          // 0 to 255, higher first
+	XTime    int64  `json:"xtime,omitempty"`   // no station has the time 0
 	RCtx     int64  `json:"rctx"`
 }
 
@@ -33,78 +35,127 @@ const (
 	placeholderDevEui = "00-00-00-00-00-00-00-01"
 	downlinkPriority  = 1 // all are alike
 
-	// sentMargin is how long after the receive window the dntxed may come. A
+	classA, classC = 0, 2
+
+	// maxRxDelay is the largest RxDelay that stations take: they drop a
+	// message with a larger one.
+	maxRxDelay = 15 * time.Second
+	// secondAfter is how long after the first receive window the second is.
+	secondAfter = time.Second
+
+	// atOnceWithin is how long a station tries to send at once while its
+	// radio is taken: eleven times, 100 ms apart.
+	atOnceWithin = 1100 * time.Millisecond
+	// sentMargin is how long after the last window the dntxed may come. A
 	// gateway says nothing when it cannot send.
 	sentMargin = 2 * time.Second
 )
 
-// ErrNoGateway is returned for a downlink to a gateway that is not connected.
-var ErrNoGateway = errors.New("gateway is not connected")
+// attempt is one message to a gateway and the windows that it offers.
+type attempt struct {
+	message dnmsg
+	windows []radio.Window
+	first   int // of the windows, among those of the downlink
+}
 
-var errGone = errors.New("gateway has disconnected")
+// attempts returns the messages for d, of which each is for when the one
+// before had no success; their diid is still to be set.
+//
+// After an uplink there is one message, with the first window and, where it is
+// a second behind, with the next: so the station itself falls back on it. That
+// the message had no success is known when its windows have passed, so what is
+// left to try is a window at once.
+//
+// That one is a message of its own, though a station takes RX1 with dC 2, too:
+// what it cannot send in RX1 it then sends with the values of RX2 at that very
+// moment, without waiting for RX2 (altTxTime in s2e.c). It mostly cannot for
+// want of duty cycle — in EU868 it counts five of our eight channels as 0.1 % —
+// and knows so when the message comes, before RX1; a device that turns to RX1
+// in the middle of that frame loses it. Alone, dC 2 needs no xtime and waits
+// for nothing but the radio.
+func (p *plan) attempts(d radio.Downlink) ([]attempt, error) {
+	if len(d.Windows) < 1 || len(d.Windows) > 3 {
+		return nil, fmt.Errorf("%d windows, want 1 to 3", len(d.Windows))
+	}
+	rates := make([]int, len(d.Windows))
+	for i, w := range d.Windows {
+		var err error
+		if rates[i], err = p.check(w); err != nil {
+			return nil, fmt.Errorf("window %d: %w", i, err)
+		}
+	}
+	base := dnmsg{
+		MsgType: "dnmsg", DevEui: placeholderDevEui,
+		PDU: hex.EncodeToString(d.PHYPayload), Priority: downlinkPriority, RCtx: d.Antenna,
+	}
+	var out []attempt
+	for i, w := range d.Windows {
+		m, n := base, 1
+		switch {
+		case w.Delay == 0:
+			m.Class, m.RX2DR, m.RX2Freq = classC, &rates[i], w.FreqHz
+		case i > 0:
+			continue
+		default:
+			m.XTime = int64(d.Counter)
+			n = m.receive(d.Windows, rates)
+		}
+		out = append(out, attempt{m, d.Windows[i : i+n], i})
+	}
+	return out, nil
+}
 
-// downlink returns the message for d.
-func (p *plan) downlink(id int64, d radio.Downlink) (dnmsg, error) {
-	dr, err := p.downlinkDR(d.DataRate)
+// receive fills in the receive windows of class A, the first of ws and the
+// next when it is the second of the same uplink, and returns how many.
+func (m *dnmsg) receive(ws []radio.Window, rates []int) int {
+	m.Class = classA
+	m.RxDelay = int(ws[0].Delay / time.Second)
+	if ws[0].Delay > maxRxDelay { // a second window without its first
+		m.RxDelay -= int(secondAfter / time.Second)
+		m.RX2DR, m.RX2Freq = &rates[0], ws[0].FreqHz
+		return 1
+	}
+	m.RX1DR, m.RX1Freq = &rates[0], ws[0].FreqHz
+	if len(ws) == 1 || ws[1].Delay != ws[0].Delay+secondAfter {
+		return 1
+	}
+	m.RX2DR, m.RX2Freq = &rates[1], ws[1].FreqHz
+	return 2
+}
+
+// check returns the number of a window's data rate, or what a station would
+// refuse.
+func (p *plan) check(w radio.Window) (dr int, err error) {
 	switch {
-	case err != nil:
-		return dnmsg{}, err
-	case d.Delay < time.Second || d.Delay > 15*time.Second || d.Delay%time.Second != 0:
-		return dnmsg{}, fmt.Errorf("delay is %s, want whole seconds, 1 to 15", d.Delay)
-	case d.FreqHz < p.limits[0] || d.FreqHz > p.limits[1]:
-		return dnmsg{}, fmt.Errorf("frequency is %d Hz, which gateways of %s refuse", d.FreqHz, p.region)
+	case w.Delay < 0 || w.Delay > maxRxDelay+secondAfter || w.Delay%time.Second != 0:
+		return 0, fmt.Errorf("delay is %s, want whole seconds, 1 to 16, or 0 for at once", w.Delay)
+	case w.FreqHz < p.limits[0] || w.FreqHz > p.limits[1]:
+		return 0, fmt.Errorf("frequency is %d Hz, which gateways of %s refuse", w.FreqHz, p.region)
 	}
-	return dnmsg{
-		MsgType: "dnmsg", DevEui: placeholderDevEui, ID: id,
-		PDU:     hex.EncodeToString(d.PHYPayload),
-		RxDelay: int(d.Delay / time.Second), RX1DR: dr, RX1Freq: d.FreqHz,
-		Priority: downlinkPriority,
-		XTime:    int64(d.Counter), RCtx: d.Antenna,
-	}, nil
+	return p.downlinkDR(w.DataRate)
 }
 
-// Send asks the gateway to put d on the air and waits for its word that it
-// has, at most until two seconds after the receive window. The error is
-// ErrNoGateway when the gateway is not connected. The protocol has no word for
-// a refusal: it is a time-out, as a lost connection in the wrong moment leaves
-// open whether the frame was sent. The power d.PowerDBm is the gateway's
-// choice.
-func (s *Server) Send(ctx context.Context, d radio.Downlink) error {
-	if err := s.send(ctx, d); err != nil {
-		return fmt.Errorf("downlink to gateway %s: %w", d.Gateway, err)
+// within is how long after the message its dntxed may come.
+func (a *attempt) within() time.Duration {
+	last := a.windows[len(a.windows)-1].Delay
+	if last == 0 {
+		last = atOnceWithin
 	}
-	return nil
+	return last + sentMargin
 }
 
-func (s *Server) send(ctx context.Context, d radio.Downlink) error {
-	s.mu.Lock()
-	c := s.gateways[d.Gateway]
-	s.downlinks++
-	id := s.downlinks
-	s.mu.Unlock()
-	if c == nil {
-		return ErrNoGateway
+// used tells from the xtime of the dntxed in which window the frame was sent:
+// it is the xtime of the uplink and the window's delay. It cannot be told, and
+// is taken for the first, when another of the gateway's radios has sent: above
+// its 48 bits of µs an xtime says which radio and which run of it the clock is
+// of, so that the difference of two clocks is no window's delay.
+func (a *attempt) used(xtime int64) int {
+	// Far below the second between two windows; a station schedules exactly.
+	const tolerance = 100_000 // µs
+	for i, w := range a.windows {
+		if d := xtime - a.message.XTime - w.Delay.Microseconds(); d > -tolerance && d < tolerance {
+			return a.first + i
+		}
 	}
-	m, err := s.plan.downlink(id, d)
-	if err != nil {
-		return err
-	}
-	done := c.expect(id)
-	defer c.forget(id)
-	if err := c.write(m); err != nil {
-		return err
-	}
-	within := d.Delay + sentMargin
-	timeout := time.NewTimer(within)
-	defer timeout.Stop()
-	select {
-	case <-done:
-		return nil
-	case <-c.gone:
-		return errGone
-	case <-timeout.C:
-		return fmt.Errorf("no dntxed within %s", within)
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return a.first
 }

@@ -15,6 +15,7 @@ const (
 	DropOversize   = "oversize"   // a message of more than 64 KiB, or a frame of more than 255 bytes
 	DropModulation = "modulation" // neither LoRa nor FSK
 	DropBusy       = "busy"       // the receiver was too slow and the queue is full
+	DropRate       = "rate"       // more messages of a gateway than its radios can be the cause of
 	DropUnexpected = "unexpected" // a dntxed that nobody waits for
 )
 

@@ -2,10 +2,10 @@ package basicstation
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
-	"github.com/brocaar/lorawan"
 	"github.com/brocaar/lorawan/band"
 
 	"modellregion/edge/radio"
@@ -28,41 +28,45 @@ type channel struct {
 	rate radio.DataRate
 }
 
-// newPlan returns the plan of a region with the channels that its public
-// networks share, so that a gateway serves devices set up for those too.
+// newPlan returns the plan of a region with the uplink channels of radio.Band,
+// so that gateways listen where devices are told to send. What it adds in EU868
+// is where devices send if they were set up to: no network tells them.
 func newPlan(name band.Name) (*plan, error) {
-	var p plan
+	b, err := radio.Band(name)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{band: b}
 	switch name {
 	case band.EU868, "":
-		name = band.EU868
-		p = plan{
-			region: "EU863", limits: [2]uint32{863_000_000, 870_000_000}, radios: [2]uint32{867_500_000, 868_500_000},
-			channels: spaced(867_100_000), fsk: 868_800_000,
-			wide: channel{868_300_000, radio.DataRate{SpreadingFactor: 7, BandwidthKHz: 250}},
-		}
-	case band.US915: // the second eight of its 64 channels
-		p = plan{
-			region: "US902", limits: [2]uint32{902_000_000, 928_000_000}, radios: [2]uint32{904_300_000, 905_000_000},
-			channels: spaced(903_900_000),
-			wide:     channel{904_600_000, radio.DataRate{SpreadingFactor: 8, BandwidthKHz: 500}},
-		}
+		p.region, p.limits, p.radios = "EU863", [2]uint32{863_000_000, 870_000_000}, [2]uint32{867_500_000, 868_500_000}
+		p.wide = channel{868_300_000, radio.DataRate{SpreadingFactor: 7, BandwidthKHz: 250}}
+		p.fsk = 868_800_000
+	case band.US915:
+		p.region, p.limits, p.radios = "US902", [2]uint32{902_000_000, 928_000_000}, [2]uint32{904_300_000, 905_000_000}
 	default:
 		return nil, fmt.Errorf("no radio plan for band %q, want %s or %s", name, band.EU868, band.US915)
 	}
-	var err error
-	if p.band, err = band.GetConfig(name, false, lorawan.DwellTimeNoLimit); err != nil {
-		return nil, fmt.Errorf("radio plan %s: %w", name, err)
+	for _, i := range b.GetEnabledUplinkChannelIndices() {
+		c, err := b.GetUplinkChannel(i)
+		if err != nil {
+			return nil, fmt.Errorf("radio plan %s: channel %d: %w", p.region, i, err)
+		}
+		rate, err := p.dataRate(c.MinDR)
+		if err != nil {
+			return nil, fmt.Errorf("radio plan %s: channel on %d Hz: %w", p.region, c.Frequency, err)
+		}
+		if rate.BandwidthKHz == 125 {
+			p.channels = append(p.channels, c.Frequency)
+		} else {
+			p.wide = channel{c.Frequency, rate}
+		}
 	}
-	return &p, nil
-}
-
-// spaced returns eight channels 200 kHz apart.
-func spaced(first uint32) []uint32 {
-	out := make([]uint32, 8)
-	for i := range out {
-		out[i] = first + uint32(i)*200_000
+	slices.Sort(p.channels)
+	if len(p.channels) != 8 || p.wide.freq == 0 {
+		return nil, fmt.Errorf("radio plan %s: %d channels of 125 kHz and a wide one on %d Hz, want 8 and one", p.region, len(p.channels), p.wide.freq)
 	}
-	return out
+	return p, nil
 }
 
 // dataRate returns the modulation with the number dr.

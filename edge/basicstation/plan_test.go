@@ -2,6 +2,7 @@ package basicstation
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,41 +45,41 @@ func TestRouterConfig(t *testing.T) {
 	}
 }
 
-// A gateway listens where the devices of the band are told to send.
+// A gateway listens where the devices of the band are told to send: channels
+// by hand, from RP002-1.0.3 §2.4 and §2.5, and none of radio.Band is missing.
 func TestPlanChannels(t *testing.T) {
 	tests := map[band.Name]struct {
-		channels []int // of the band
-		wide     int   // of the band, -1: none
-		dr       int   // of the wide channel
+		first, last uint32 // of eight, 200 kHz apart
+		wide        channel
+		dr          int // of the wide channel
+		fsk         uint32
 	}{
-		band.EU868: {[]int{0, 1, 2}, -1, 6},
-		band.US915: {[]int{8, 9, 10, 11, 12, 13, 14, 15}, 65, 4},
+		band.EU868: {867_100_000, 868_500_000, channel{868_300_000, radio.DataRate{SpreadingFactor: 7, BandwidthKHz: 250}}, 6, 868_800_000},
+		band.US915: {903_900_000, 905_300_000, channel{904_600_000, radio.DataRate{SpreadingFactor: 8, BandwidthKHz: 500}}, 4, 0},
 	}
 	for name, tt := range tests {
 		p, err := newPlan(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		heard := map[uint32]bool{}
-		for _, f := range p.channels {
-			heard[f] = true
+		var want []uint32
+		for f := tt.first; f <= tt.last; f += 200_000 {
+			want = append(want, f)
 		}
-		if len(heard) != 8 {
-			t.Errorf("%s: %d channels, want 8", name, len(heard))
-		}
-		for _, i := range tt.channels {
-			c, err := p.band.GetUplinkChannel(i)
-			if err != nil || !heard[c.Frequency] {
-				t.Errorf("%s: channel %d on %d Hz is not heard (%v)", name, i, c.Frequency, err)
-			}
-		}
-		if tt.wide >= 0 {
-			if c, err := p.band.GetUplinkChannel(tt.wide); err != nil || c.Frequency != p.wide.freq {
-				t.Errorf("%s: wide channel on %d Hz, want %d (%v)", name, p.wide.freq, c.Frequency, err)
-			}
+		if !slices.Equal(p.channels, want) || p.wide != tt.wide || p.fsk != tt.fsk {
+			t.Errorf("%s: channels %d, %+v, FSK %d, want %d, %+v, FSK %d", name, p.channels, p.wide, p.fsk, want, tt.wide, tt.fsk)
 		}
 		if rate, err := p.dataRate(tt.dr); err != nil || rate != p.wide.rate {
 			t.Errorf("%s: wide channel is %+v, want %+v (%v)", name, p.wide.rate, rate, err)
+		}
+		b, err := radio.Band(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range b.GetEnabledUplinkChannelIndices() {
+			if c, err := b.GetUplinkChannel(i); err != nil || !slices.Contains(p.channels, c.Frequency) && c.Frequency != p.wide.freq {
+				t.Errorf("%s: channel %d on %d Hz is not heard (%v)", name, i, c.Frequency, err)
+			}
 		}
 		for key, v := range p.routerConfig(time.Now()).SX1301[0] {
 			// A radio hears about 925 kHz around its centre.

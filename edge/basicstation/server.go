@@ -36,6 +36,11 @@ type Receiver interface {
 	// reason is one of the Drop words. It may be called by several
 	// goroutines at once.
 	Dropped(reason string, err error)
+	// Unknown tells, in addition to Dropped, of a gateway that is not on
+	// the allow-list and of the address, host:port, that it came from: at
+	// most once a second for each gateway, and of 1024 gateways a second. It
+	// may be called by several goroutines at once.
+	Unknown(gateway lorawan.EUI64, from string)
 }
 
 // Options are the choices of an operator.
@@ -70,6 +75,8 @@ type Server struct {
 	opts     Options
 	log      *slog.Logger
 	allow    map[lorawan.EUI64]bool
+
+	strangers strangers
 
 	mu        sync.Mutex
 	closed    bool
@@ -212,9 +219,13 @@ func (s *Server) handler(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// admit says whether the sender of a request may be that gateway.
-func (s *Server) admit(req *http.Request, gateway lorawan.EUI64) error {
+// admit says whether the sender of a request may be that gateway, and tells
+// the receiver of one that is not allowed.
+func (s *Server) admit(req *http.Request, gateway lorawan.EUI64, r Receiver) error {
 	if s.allow != nil && !s.allow[gateway] {
+		if s.strangers.due(gateway, time.Now()) {
+			r.Unknown(gateway, req.RemoteAddr)
+		}
 		return dropf(DropGateway, "gateway %s is not allowed", gateway)
 	}
 	if req.TLS != nil && len(req.TLS.VerifiedChains) > 0 {
@@ -237,7 +248,7 @@ func (s *Server) admit(req *http.Request, gateway lorawan.EUI64) error {
 func (s *Server) station(w http.ResponseWriter, req *http.Request, r Receiver, frames chan<- radio.Frame) {
 	gateway, err := parseEUI(req.PathValue("eui"))
 	if err == nil {
-		err = s.admit(req, gateway)
+		err = s.admit(req, gateway, r)
 	}
 	if err != nil {
 		r.Dropped(dropReason(err), fmt.Errorf("from %s: %w", req.RemoteAddr, err))
@@ -254,7 +265,7 @@ func (s *Server) station(w http.ResponseWriter, req *http.Request, r Receiver, f
 	defer stop()
 	c := &conn{
 		gateway: gateway, plan: s.plan, ws: ws, log: s.log, stop: stop,
-		gone: make(chan struct{}), waiting: make(map[int64]chan<- struct{}),
+		gone: make(chan struct{}), waiting: make(map[int64]chan<- int64),
 	}
 	defer close(c.gone)
 	if err := s.register(c); err != nil {

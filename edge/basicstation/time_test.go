@@ -3,15 +3,14 @@ package basicstation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/brocaar/lorawan"
 	"github.com/gorilla/websocket"
 
 	"modellregion/edge/radio"
@@ -46,11 +45,25 @@ func (p *pipes) dial() net.Conn {
 	return here
 }
 
-// inBubble runs a test in simulated time, with a server, a receiver with that
-// much room, and one gateway.
+// station connects a gateway, or one that asks where to go, without a word.
+func (p *pipes) station(t *testing.T, path string) station {
+	t.Helper()
+	dialer := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
+		return p.dial(), nil
+	}}
+	ws, _, err := dialer.Dial("ws://"+p.Addr().String()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ws.Close() })
+	return station{t, ws}
+}
+
+// inBubble runs a test in simulated time, with a server that allows only the
+// gateway on the roof, a receiver with that much room, and that gateway.
 func inBubble(t *testing.T, room int, test func(t *testing.T, s *Server, r *receiver, g station)) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := newServer(Options{})
+		s, err := newServer(Options{Allow: []lorawan.EUI64{roof}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,17 +71,9 @@ func inBubble(t *testing.T, room int, test func(t *testing.T, s *Server, r *rece
 		s.listener = port
 		r := newReceiver(room)
 		run(t, s, r)
-		dialer := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) {
-			return port.dial(), nil
-		}}
-		ws, _, err := dialer.Dial("ws://"+s.Addr().String()+"/gateway/a84041ffff1eec20", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { ws.Close() })
-		g := station{t, ws}
+		g := port.station(t, "/gateway/a84041ffff1eec20")
 		g.configure()
-		_ = ws.SetReadDeadline(time.Time{}) // never fails
+		_ = g.ws.SetReadDeadline(time.Time{}) // never fails
 		test(t, s, r, g)
 	})
 }
@@ -90,23 +95,6 @@ func (g station) listen() <-chan string {
 	return out
 }
 
-// No dntxed means that the frame was not sent, and it may come until two
-// seconds after the receive window.
-func TestNotSent(t *testing.T) {
-	inBubble(t, room, func(t *testing.T, s *Server, r *receiver, g station) {
-		g.listen()
-		for _, delay := range []time.Duration{time.Second, 6 * time.Second} {
-			d := reply()
-			d.Delay = delay
-			began := time.Now()
-			err := s.Send(t.Context(), d)
-			if err == nil || !strings.Contains(err.Error(), "no dntxed") || time.Since(began) != delay+2*time.Second {
-				t.Errorf("after %s: %v", time.Since(began), err)
-			}
-		}
-	})
-}
-
 // A gateway that answers pings stays connected and is reported on every 30 s.
 func TestStats(t *testing.T) {
 	inBubble(t, room, func(t *testing.T, s *Server, r *receiver, g station) {
@@ -115,13 +103,9 @@ func TestStats(t *testing.T) {
 		g.send(written(phy, here))
 		g.send(written(phy, here))
 		sent := sending(s, reply())
-		var id int64
-		if _, err := fmt.Sscanf((<-messages)[len(`{"msgtype":"dnmsg","DevEui":"00-00-00-00-00-00-00-01","dC":0,`):], `"diid":%d`, &id); err != nil {
-			t.Fatal(err)
-		}
-		g.send(fmt.Sprintf(`{"msgtype":"dntxed","diid":%d}`, id))
-		if err := <-sent; err != nil {
-			t.Fatal(err)
+		g.send(transmit(t, <-messages))
+		if got := <-sent; got.err != nil {
+			t.Fatal(got.err)
 		}
 		want := radio.Stats{Gateway: roof, Received: 2, ReceivedOK: 2, Forwarded: 2, AckedPct: 100, Sent: 1}
 		began := time.Now()
@@ -187,7 +171,7 @@ func TestSilentGateway(t *testing.T) {
 				}
 				<-gone
 				synctest.Wait()
-				if err := s.Send(t.Context(), reply()); !errors.Is(err, ErrNoGateway) || time.Since(began) != tt.after {
+				if _, err := s.Send(t.Context(), reply()); !errors.Is(err, ErrNoGateway) || time.Since(began) != tt.after {
 					t.Errorf("after %s: %v", time.Since(began), err)
 				}
 			})
@@ -200,13 +184,69 @@ func TestSilentGateway(t *testing.T) {
 func TestWriteTimeout(t *testing.T) {
 	inBubble(t, room, func(t *testing.T, s *Server, r *receiver, g station) {
 		began := time.Now()
-		err := s.Send(t.Context(), reply())
+		_, err := s.Send(t.Context(), reply())
 		if err == nil || errors.Is(err, ErrNoGateway) || time.Since(began) != writeTimeout {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 		synctest.Wait()
-		if err := s.Send(t.Context(), reply()); !errors.Is(err, ErrNoGateway) {
+		if _, err := s.Send(t.Context(), reply()); !errors.Is(err, ErrNoGateway) {
 			t.Errorf("got %v, want ErrNoGateway", err)
+		}
+	})
+}
+
+// The receiver is told once a second of a gateway that is not allowed, however
+// often it asks.
+func TestPersistentStranger(t *testing.T) {
+	inBubble(t, room, func(t *testing.T, s *Server, r *receiver, g station) {
+		g.listen()
+		d := s.listener.(*pipes).station(t, "/router-info")
+		for range 5 {
+			for range 3 {
+				d.send(`{"router":"a84041ffff1eec21"}`)
+				d.text()
+			}
+			time.Sleep(time.Second)
+		}
+		if len(r.dropped) != 15 || len(r.unknown) != 5 {
+			t.Errorf("%d drops, told of %d times, want 15 and 5", len(r.dropped), len(r.unknown))
+		}
+		if got := <-r.unknown; got != "a84041ffff1eec21 pipe" {
+			t.Errorf("told of %s", got)
+		}
+	})
+}
+
+// A gateway that sends more than its radios can hear is not listened to while
+// it does.
+func TestRate(t *testing.T) {
+	inBubble(t, room, func(t *testing.T, s *Server, r *receiver, g station) {
+		messages := g.listen()
+		rejected := func(n int, want string) {
+			t.Helper()
+			for range n {
+				if reason := <-r.dropped; reason != want {
+					t.Fatalf("dropped as %s, want %s", reason, want)
+				}
+			}
+		}
+		const flood = maxBurst + 10
+		for range flood {
+			g.send(`{"msgtype":"rejoin"}`)
+		}
+		rejected(maxBurst-1, DropKind) // the version was one, too
+		rejected(11, DropRate)
+		time.Sleep(time.Second)
+		for range maxRate + 10 {
+			g.send(`{"msgtype":"rejoin"}`)
+		}
+		rejected(maxRate, DropKind)
+		rejected(10, DropRate)
+		time.Sleep(10 * time.Millisecond)
+		sent := sending(s, reply())
+		g.send(transmit(t, <-messages))
+		if got := <-sent; got.err != nil {
+			t.Error(got.err)
 		}
 	})
 }
@@ -221,14 +261,9 @@ func TestSlowReceiver(t *testing.T) {
 			g.send(written(phy, here))
 		}
 		sent := sending(s, reply())
-		var id int64
-		_, after, _ := strings.Cut(<-messages, `"diid":`)
-		if _, err := fmt.Sscanf(after, "%d", &id); err != nil {
-			t.Fatal(err)
-		}
-		g.send(fmt.Sprintf(`{"msgtype":"dntxed","diid":%d}`, id))
-		if err := <-sent; err != nil {
-			t.Error(err)
+		g.send(transmit(t, <-messages))
+		if got := <-sent; got.err != nil {
+			t.Error(got.err)
 		}
 		for range 10 {
 			if reason := <-r.dropped; reason != DropBusy {

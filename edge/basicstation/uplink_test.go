@@ -111,7 +111,7 @@ func unconnected(t testing.TB) *conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &conn{gateway: roof, plan: s.plan, log: s.log, waiting: map[int64]chan<- struct{}{}}
+	return &conn{gateway: roof, plan: s.plan, log: s.log, waiting: map[int64]chan<- int64{}}
 }
 
 func TestVectors(t *testing.T) {
@@ -223,72 +223,43 @@ func TestFrames(t *testing.T) {
 	}
 }
 
-func TestDownlinkMessage(t *testing.T) {
-	c := unconnected(t)
-	d := radio.Downlink{
-		PHYPayload: []byte{0x20, 0xfb, 0xff}, Gateway: roof, Counter: 36028797498888545, Antenna: 3, Delay: 5 * time.Second,
-		FreqHz: 868_100_000, DataRate: radio.DataRate{SpreadingFactor: 9, BandwidthKHz: 125}, PowerDBm: 14,
-	}
-	const want = `{"msgtype":"dnmsg","DevEui":"00-00-00-00-00-00-00-01","dC":0,"diid":7,"pdu":"20fbff","RxDelay":5,` +
-		`"RX1DR":3,"RX1Freq":868100000,"priority":1,"xtime":36028797498888545,"rctx":3}`
-	m, err := c.plan.downlink(7, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := json.Marshal(m); err != nil || string(got) != want {
-		t.Errorf("got  %s, %v\nwant %s", got, err, want)
-	}
-	for name, change := range map[string]func(*radio.Downlink){
-		"no delay":           func(d *radio.Downlink) { d.Delay = 0 },
-		"half a second":      func(d *radio.Downlink) { d.Delay = 1500 * time.Millisecond },
-		"16 s":               func(d *radio.Downlink) { d.Delay = 16 * time.Second },
-		"another band":       func(d *radio.Downlink) { d.FreqHz = 923_300_000 },
-		"below the band":     func(d *radio.Downlink) { d.FreqHz = 433_000_000 },
-		"another modulation": func(d *radio.Downlink) { d.DataRate.BandwidthKHz = 500 },
-	} {
-		bad := d
-		change(&bad)
-		if m, err := c.plan.downlink(7, bad); err == nil {
-			t.Errorf("%s: %+v was built", name, m)
-		}
-	}
-}
-
-// A second dntxed, while the Send has not noticed the first, is nobody's.
-func TestSentTwice(t *testing.T) {
-	c := unconnected(t)
-	done := c.expect(7)
-	message := []byte(`{"msgtype":"dntxed","diid":7}`)
-	if _, err := c.handle(message, nil); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.handle(message, nil); err == nil || dropReason(err) != DropUnexpected {
-		t.Errorf("got %v, want an error with reason %s", err, DropUnexpected)
-	}
-	if <-done; c.sent.Load() != 1 {
-		t.Errorf("%d downlinks were counted", c.sent.Load())
-	}
-}
-
 func FuzzMessage(f *testing.F) {
 	for i, phy := range vectors(f) {
 		if i%40 == 0 || len(phy) == 23 && i%5 == 0 {
 			f.Add([]byte(written(phy, here)))
 		}
 	}
-	f.Add([]byte(written([]byte{0xe0, 1, 2}, here)))
-	f.Add([]byte(`{"msgtype":"version","station":"2.0.6(linux/std)","firmware":null,"package":null,"model":"linux","protocol":2,"features":"rmtsh"}`))
-	f.Add([]byte(`{"msgtype":"dntxed","seqno":1,"diid":1,"DR":5,"Freq":868100000,"DevEui":"00-00-00-00-00-00-00-01","rctx":0,"xtime":1,"txtime":1.5,"gpstime":0}`))
-	f.Add([]byte(`{"msgtype":"timesync","txtime":1795428000000000}`))
-	f.Add([]byte(`{"msgtype":"updf","DevAddr":4294967295,"upinfo":{"xtime":1}}`))
-	f.Add([]byte(`{"router":"a840:41ff:ff1e:ec20"}`))
-	f.Add([]byte(`{"router":1}`))
-	f.Add([]byte(`{"msgtype":"jacc","FRMPayload":"20"}`))
+	for _, seed := range []string{
+		written([]byte{0xe0, 1, 2}, here),
+		`{"msgtype":"propdf","FRMPayload":"E0","RefTime":0.000000,"DR":6,"Freq":868300000,"upinfo":{"rctx":-1,"xtime":-1,"gpstime":-1,"fts":-1,"rssi":-120.5,"snr":-20.25}}`,
+		`{"msgtype":"updf","MHdr":128,"DevAddr":-2147483648,"FCtrl":0,"FCnt":65535,"FOpts":"","FPort":-1,"FRMPayload":"","MIC":-1,"DR":0,"Freq":867100000,"upinfo":{"rctx":0,"xtime":72339069014638593,"gpstime":0,"rssi":0,"snr":0}}`,
+		`{"msgtype":"updf","DevAddr":4294967295,"upinfo":{"xtime":1}}`,
+		`{"msgtype":"jreq","MHdr":0,"JoinEUI":"::","DevEUI":"::1","DevNonce":65535,"MIC":-2147483648,"DR":5,"Freq":868100000,"upinfo":{"xtime":1}}`,
+		`{"msgtype":"jacc","FRMPayload":"20"}`,
+		`{"msgtype":"version","station":"2.0.6(linux/std)","firmware":null,"package":null,"model":"linux","protocol":2,"features":"rmtsh"}`,
+		`{"msgtype":"dntxed","seqno":1,"diid":1,"DR":5,"Freq":868100000,"DevEui":"00-00-00-00-00-00-00-01","rctx":0,"xtime":36028797499888545,"txtime":1.5,"gpstime":0}`,
+		`{"msgtype":"dntxed","diid":1,"xtime":36028797500888545}`,
+		`{"msgtype":"dntxed","diid":1,"xtime":-9223372036854775808}`,
+		`{"msgtype":"dntxed","diid":1}`,
+		`{"msgtype":"timesync","txtime":1795428000000000}`,
+		`{"msgtype":"timesync","txtime":-1,"gpstime":-9223372036854775808,"xtime":1,"MuxTime":1.5}`,
+		`{"router":"a840:41ff:ff1e:ec20"}`,
+		`{"router":1}`,
+	} {
+		f.Add([]byte(seed))
+	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := unconnected(t)
 		frames := make(chan radio.Frame, 1)
+		sent := c.expect(1)
 		answer, err := c.handle(data, frames)
+		if len(sent) > 0 {
+			a := attempt{dnmsg{XTime: 36028797498888545}, []radio.Window{rx1, rx2}, 0}
+			if used := a.used(<-sent); used != 0 && used != 1 {
+				t.Fatalf("window %d was used, of two", used)
+			}
+		}
 		if _, errJSON := json.Marshal(answer); errJSON != nil {
 			t.Fatal(errJSON)
 		}
@@ -312,11 +283,10 @@ func FuzzMessage(f *testing.F) {
 		if err != nil || string(again.PHYPayload) != string(got.PHYPayload) || again.Counter != got.Counter || again.Antenna != got.Antenna {
 			t.Fatalf("written again: %+v, %v, want %+v", again, err, got)
 		}
-		if m, err := c.plan.downlink(1, radio.Downlink{
-			PHYPayload: got.PHYPayload, Counter: got.Counter, Antenna: got.Antenna, Delay: time.Second,
-			FreqHz: 869_525_000, DataRate: radio.DataRate{SpreadingFactor: 12, BandwidthKHz: 125},
-		}); err != nil || uint64(m.XTime) != got.Counter || m.RCtx != got.Antenna {
-			t.Fatalf("answer: %+v, %v", m, err)
+		d := reply()
+		d.Counter, d.Antenna = got.Counter, got.Antenna
+		if a, err := c.plan.attempts(d); err != nil || uint64(a[0].message.XTime) != got.Counter || a[0].message.RCtx != got.Antenna {
+			t.Fatalf("answer: %+v, %v", a, err)
 		}
 	})
 }

@@ -11,18 +11,33 @@ import (
 
 // keys are a session's keys made ready: expanding them costs more than a frame.
 type keys struct {
-	nwk, app cipher.Block
-	k1, k2   [16]byte // subkeys of AES-CMAC (RFC 4493 §2.3) under NwkSKey
+	fInt, sInt mac          // sInt of 1.1 only
+	nwk, app   cipher.Block // that encrypt port 0 and options, and all other ports
+}
+
+// mac is a key of AES-CMAC with its subkeys (RFC 4493 §2.3).
+type mac struct {
+	block  cipher.Block
+	k1, k2 [16]byte
 }
 
 func newKeys(s *Session) *keys {
-	k := &keys{nwk: block(s.NwkSKey), app: block(s.AppSKey)}
-	var zero [16]byte
-	k.nwk.Encrypt(k.k1[:], zero[:])
-	double(&k.k1)
-	k.k2 = k.k1
-	double(&k.k2)
+	k := &keys{fInt: newMAC(s.NwkSKey), app: block(s.AppSKey)}
+	k.nwk = k.fInt.block
+	if s.V11 {
+		k.sInt, k.nwk = newMAC(s.SNwkSIntKey), block(s.NwkSEncKey)
+	}
 	return k
+}
+
+func newMAC(key lorawan.AES128Key) mac {
+	m := mac{block: block(key)}
+	var zero [16]byte
+	m.block.Encrypt(m.k1[:], zero[:])
+	double(&m.k1)
+	m.k2 = m.k1
+	double(&m.k2)
+	return m
 }
 
 func block(key lorawan.AES128Key) cipher.Block {
@@ -42,33 +57,65 @@ func double(b *[16]byte) {
 	binary.BigEndian.PutUint64(b[8:], lo)
 }
 
-// validMIC reports whether an uplink data frame was signed with the session's
-// key under the full counter fCnt (§4.4): AES-CMAC over B0 and the frame.
-func (k *keys) validMIC(f *dataFrame, fCnt uint32) bool {
-	var x [16]byte // B0, and from then on the chained block
-	x[0] = 0x49
-	address(&x, f.devAddr, fCnt)
-	x[15] = byte(len(f.signed))
-	k.nwk.Encrypt(x[:], x[:])
-	rest := f.signed
+// sum replaces x, the first block of a message, by the AES-CMAC of x and rest.
+// rest must not be empty.
+func (m *mac) sum(x *[16]byte, rest []byte) {
+	m.block.Encrypt(x[:], x[:])
 	for len(rest) > 16 {
 		subtle.XORBytes(x[:], x[:], rest[:16])
-		k.nwk.Encrypt(x[:], x[:])
+		m.block.Encrypt(x[:], x[:])
 		rest = rest[16:]
 	}
-	last := &k.k1
+	last := &m.k1
 	if len(rest) < 16 {
 		x[len(rest)] ^= 0x80
-		last = &k.k2
+		last = &m.k2
 	}
 	subtle.XORBytes(x[:], x[:], rest)
 	subtle.XORBytes(x[:], x[:], last[:])
-	k.nwk.Encrypt(x[:], x[:])
-	return subtle.ConstantTimeCompare(x[:4], f.mic[:]) == 1
+	m.block.Encrypt(x[:], x[:])
 }
 
-// decrypt returns the plain FRMPayload of an uplink (§4.3.3): under NwkSKey on
-// port 0, else under AppSKey.
+// sent is how a frame was sent, as its integrity code in 1.1 says.
+type sent struct{ dr, channel uint8 }
+
+// validMIC reports whether an uplink data frame was signed with the session's
+// keys under the full counter fCnt (§4.4; in 1.1 also with one of the ways that
+// it can have been sent, TS001-1.1 §4.4).
+func (s *Session) validMIC(f *dataFrame, fCnt uint32, ways []sent) bool {
+	k := s.ready()
+	var x [16]byte // B0
+	x[0] = 0x49
+	address(&x, f.devAddr, fCnt)
+	x[15] = byte(len(f.signed))
+	k.fInt.sum(&x, f.signed)
+	if !s.V11 {
+		return subtle.ConstantTimeCompare(x[:4], f.mic[:]) == 1
+	}
+	if subtle.ConstantTimeCompare(x[:2], f.mic[2:]) != 1 {
+		return false
+	}
+	acknowledged := []uint16{0}
+	if f.ack && len(s.Confirmed) > 0 {
+		acknowledged = s.Confirmed
+	}
+	for _, way := range ways {
+		for _, conf := range acknowledged {
+			b := [16]byte{0: 0x49, 3: way.dr, 4: way.channel} // B1
+			binary.LittleEndian.PutUint16(b[1:], conf)
+			address(&b, f.devAddr, fCnt)
+			b[15] = byte(len(f.signed))
+			k.sInt.sum(&b, f.signed)
+			if subtle.ConstantTimeCompare(b[:2], f.mic[:2]) == 1 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// decrypt returns the plain FRMPayload of an uplink (§4.3.3): under the
+// network's key on port 0, else under AppSKey.
 func (k *keys) decrypt(f *dataFrame, fCnt uint32) []byte {
 	cipher := k.app
 	if f.port == 0 {
@@ -86,9 +133,32 @@ func (k *keys) decrypt(f *dataFrame, fCnt uint32) []byte {
 	return plain
 }
 
-// address fills the part that the blocks B0 and A share: direction up, DevAddr
-// and counter, least significant byte first.
+// decryptFOpts returns the plain options of an uplink of 1.1 (TS001-1.1
+// §4.3.1.6 with its erratum on FOpts encryption).
+func (k *keys) decryptFOpts(f *dataFrame, fCnt uint32) []byte {
+	if len(f.fOpts) == 0 {
+		return nil
+	}
+	a := [16]byte{0: 1, 4: 1, 15: 1}
+	address(&a, f.devAddr, fCnt)
+	k.nwk.Encrypt(a[:], a[:])
+	plain := make([]byte, len(f.fOpts)) // at most 15
+	subtle.XORBytes(plain, f.fOpts, a[:])
+	return plain
+}
+
+// address fills the part that the blocks B0, B1 and A share: direction up,
+// DevAddr and counter, least significant byte first.
 func address(b *[16]byte, addr lorawan.DevAddr, fCnt uint32) {
 	b[6], b[7], b[8], b[9] = addr[3], addr[2], addr[1], addr[0]
 	binary.LittleEndian.PutUint32(b[10:], fCnt)
+}
+
+// derive computes a session or join key: aes128_encrypt(root, kind | rest),
+// padded with zeros.
+func derive(root lorawan.AES128Key, kind byte, rest ...byte) (key lorawan.AES128Key) {
+	in := [16]byte{kind}
+	copy(in[1:], rest)
+	block(root).Encrypt(key[:], in[:])
+	return key
 }

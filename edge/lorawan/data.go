@@ -16,9 +16,15 @@ func FullFCnt(next uint32, low uint16) uint32 {
 	return next + uint32(low-uint16(next))
 }
 
-// lastFCnt is never accepted: after it the counter would begin anew under the
-// same keys, and every old frame with it. Such a device has to join again.
-const lastFCnt = math.MaxUint32
+const (
+	// lastFCnt is never accepted: after it the counter would begin anew under
+	// the same keys, and every old frame with it. Such a device has to join
+	// again.
+	lastFCnt = math.MaxUint32
+	// resetDistance is by how much a counter must have gone back to be one
+	// that begins anew: less is a frame that came late.
+	resetDistance = 16
+)
 
 // data decides on a data frame. Nothing changes before the MIC is right.
 func (n *Network) data(rx []radio.Frame) Decision {
@@ -36,12 +42,19 @@ func (n *Network) data(rx []radio.Frame) Decision {
 			if s == nil || s.DevAddr != f.devAddr {
 				continue
 			}
+			var ways []sent
+			if s.V11 {
+				ways = n.ways(rx)
+			}
 			fCnt := FullFCnt(s.NextFCntUp, f.low)
-			if fCnt >= s.NextFCntUp && fCnt != lastFCnt && s.ready().validMIC(&f, fCnt) {
+			if fCnt >= s.NextFCntUp && fCnt != lastFCnt && s.validMIC(&f, fCnt, ways) {
 				return n.accept(&f, d, s, fCnt, rx)
 			}
+			if first := uint32(f.low); d.ABP && d.ResetFCnt && first+resetDistance < s.NextFCntUp && s.validMIC(&f, first, ways) {
+				return n.reset(&f, d, s, first, rx)
+			}
 			// Not new. Is it an old one, or somebody else's?
-			if old := fCnt - 1<<16; old < s.NextFCntUp && s.ready().validMIC(&f, old) {
+			if old := fCnt - 1<<16; old < s.NextFCntUp && s.validMIC(&f, old, ways) {
 				dec := n.refuseOld(&f, d, s, old, rx)
 				repeat = &dec
 			}
@@ -51,6 +64,24 @@ func (n *Network) data(rx []radio.Frame) Decision {
 		return *repeat
 	}
 	return Decision{DevEUI: candidates[0].DevEUI, Dropped: WrongMIC, Detail: wrongMIC{f.devAddr, candidates[0].DevEUI}}
+}
+
+// ways returns how a frame can have been sent: a gateway nearby hears it on
+// neighbouring channels too.
+func (n *Network) ways(rx []radio.Frame) []sent {
+	var out []sent
+	for i := range rx {
+		dr, ok := n.drs[rx[i].DataRate]
+		if !ok {
+			continue
+		}
+		ch, err := n.band.GetUplinkChannelIndexForFrequencyDR(rx[i].FreqHz, dr)
+		if err != nil {
+			continue
+		}
+		out = append(out, sent{uint8(dr), uint8(ch)})
+	}
+	return out
 }
 
 // The errors of frames that strangers send all day are put into words only
@@ -71,12 +102,27 @@ func (e wrongMIC) Error() string {
 	return fmt.Sprintf("MIC is wrong for the session of DevAddr %s: is the NwkSKey that of device %s?", e.addr, e.device)
 }
 
+// reset accepts the frame of a personalised device that has begun its counter
+// anew. The counter of downlinks goes on: none is used twice under one key.
+func (n *Network) reset(f *dataFrame, d *device, s *Session, fCnt uint32, rx []radio.Frame) Decision {
+	s.NextFCntUp = fCnt
+	s.Radio, s.Link = n.defaults, Link{NbTrans: 1, Channels: n.standard}
+	s.Asked, s.Refused = 0, 0
+	dec := n.accept(f, d, s, fCnt, rx)
+	dec.Data.Reset = true
+	return dec
+}
+
 func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx []radio.Frame) Decision {
 	data := &Data{FCnt: fCnt, Lost: fCnt - s.NextFCntUp, Confirmed: f.confirmed, HasPort: f.hasPort, FPort: f.port}
+	dec := Decision{DevEUI: d.DevEUI, Data: data}
 	if dr, ok := n.drs[rx[0].DataRate]; ok {
 		data.DR = uint8(dr)
 	}
 	commands := f.fOpts
+	if s.V11 {
+		commands = s.ready().decryptFOpts(f, fCnt)
+	}
 	if f.hasPort {
 		data.Payload = s.ready().decrypt(f, fCnt)
 		if f.port == 0 {
@@ -84,19 +130,60 @@ func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx []
 		}
 	}
 	if s == d.state.Pending {
-		if d.state.Active != nil && d.state.Active.DevAddr != s.DevAddr {
-			n.dropAddr(d.state.Active.DevAddr, d)
-		}
-		d.state.Active, d.state.Pending = s, nil
+		n.begin(d, s)
 	}
 	s.NextFCntUp = fCnt + 1
-	dec := Decision{DevEUI: d.DevEUI, Data: data}
-	if answers := answers(commands, rx); f.confirmed || f.wantsWord || len(answers) > 0 {
-		dec.Down, dec.Detail = n.reply(s, f.confirmed, answers, &rx[0])
+	n.observe(d, s, data, f, rx)
+	word := f.wantsWord
+	if len(commands) > 0 {
+		word = n.hear(d, s, commands, data) || word
 	}
-	save := d.state.clone()
-	dec.Save = &save
+	if f.ack {
+		n.acknowledged(d, &dec)
+	} else {
+		n.unheard(d, &dec)
+	}
+	if len(d.state.Queue) > 0 {
+		n.expire(d, rx[0].Heard, &dec)
+	}
+	n.reply(d, s, f, fCnt, answers(commands, rx), word, rx, &dec)
+	dec.save(d)
+	if dec.Down != nil {
+		dec.Gateway = dec.Down.Gateway
+	}
 	return dec
+}
+
+// begin makes a pending session the one in use.
+func (n *Network) begin(d *device, s *Session) {
+	if d.state.Active != nil && d.state.Active.DevAddr != s.DevAddr {
+		n.dropAddr(d.state.Active.DevAddr, d)
+	}
+	d.state.Active, d.state.Pending = s, nil
+	d.history, d.backoff = nil, [kinds]backoff{}
+}
+
+// observe keeps what an accepted frame tells of the radio between device and
+// gateways.
+func (n *Network) observe(d *device, s *Session, data *Data, f *dataFrame, rx []radio.Frame) {
+	for i := range rx {
+		if !rx[i].Remote {
+			s.Gateway, s.Antenna = rx[i].Gateway, rx[i].Antenna
+			break
+		}
+	}
+	if s.Link.DR != data.DR {
+		// It has changed its data rate by itself, and may have gone back to
+		// full power before that (§4.3.1.1).
+		s.Link.DR, s.Link.TXPower = data.DR, 0
+		d.history = nil
+	}
+	if f.adr && !n.cfg.NoADR {
+		if d.history == nil {
+			d.history = &history{}
+		}
+		d.history.add(sample{data.FCnt, rx[0].SNRdB, s.Link.TXPower})
+	}
 }
 
 // refuseOld drops a frame that was accepted before. The last one again is a
@@ -107,35 +194,20 @@ func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx
 		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: fmt.Errorf("FCnt %d was seen before, the next is %d", fCnt, s.NextFCntUp)}
 	}
 	dec := Decision{DevEUI: d.DevEUI, Dropped: Repeated, Detail: fmt.Errorf("FCnt %d is repeated", fCnt)}
-	if f.confirmed && s == d.state.Active {
-		if down, err := n.reply(s, true, answers(f.fOpts, rx), &rx[0]); err == nil {
-			save := d.state.clone()
-			dec.Down, dec.Save = down, &save
-		}
+	if !f.confirmed || s != d.state.Active {
+		return dec
+	}
+	commands := f.fOpts
+	if s.V11 {
+		commands = s.ready().decryptFOpts(f, fCnt)
+	}
+	n.reply(d, s, f, fCnt, answers(commands, rx), false, rx, &dec)
+	if dec.Detail == nil {
+		dec.Detail = fmt.Errorf("FCnt %d is repeated, and answered again", fCnt)
+	}
+	if dec.Down != nil {
+		dec.Gateway = dec.Down.Gateway
+		dec.save(d)
 	}
 	return dec
-}
-
-// reply builds the downlink that answers an uplink: it acknowledges a confirmed
-// one (§4.3.1.2) and carries the answers to its MAC commands. It takes a
-// downlink counter.
-func (n *Network) reply(s *Session, ack bool, answers []lorawan.Payload, rx *radio.Frame) (*radio.Downlink, error) {
-	phy := lorawan.PHYPayload{
-		MHDR: lorawan.MHDR{MType: lorawan.UnconfirmedDataDown, Major: lorawan.LoRaWANR1},
-		MACPayload: &lorawan.MACPayload{FHDR: lorawan.FHDR{
-			DevAddr: s.DevAddr,
-			FCtrl:   lorawan.FCtrl{ACK: ack},
-			FCnt:    s.NextFCntDown,
-			FOpts:   answers,
-		}},
-	}
-	if err := phy.SetDownlinkDataMIC(lorawan.LoRaWAN1_0, 0, s.NwkSKey); err != nil {
-		return nil, fmt.Errorf("sign answer: %w", err)
-	}
-	down, err := n.answer(phy, rx, n.band.GetDefaults().ReceiveDelay1)
-	if err != nil {
-		return nil, err
-	}
-	s.NextFCntDown++
-	return down, nil
 }

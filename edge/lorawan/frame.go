@@ -12,10 +12,12 @@ import (
 // forty allocations, which is why data frames do not go through it.
 type dataFrame struct {
 	confirmed bool
+	adr       bool // the network may decide on data rate and power
 	wantsWord bool // ADRACKReq: the device has not heard from the network for long
+	ack       bool // it has heard a confirmed downlink
 	devAddr   lorawan.DevAddr
 	low       uint16 // low half of the frame counter
-	fOpts     []byte
+	fOpts     []byte // encrypted in 1.1
 	hasPort   bool
 	port      uint8
 	payload   []byte // FRMPayload, encrypted
@@ -26,6 +28,7 @@ type dataFrame struct {
 const (
 	headLength = 1 + 4 + 1 + 2 // MHDR, DevAddr, FCtrl, FCnt
 	micLength  = 4
+	maxFOpts   = 15
 )
 
 // parseData takes a data frame apart. It checks lengths only.
@@ -38,7 +41,8 @@ func parseData(phy []byte) (dataFrame, error) {
 		return f, fmt.Errorf("data frame has major version %d, want 0", phy[0]&3)
 	}
 	body := phy[headLength : len(phy)-micLength]
-	options := int(phy[5] & 0x0f)
+	control := phy[5]
+	options := int(control & maxFOpts)
 	if options > len(body) {
 		return f, fmt.Errorf("data frame announces %d bytes of options and has %d", options, len(body))
 	}
@@ -46,7 +50,7 @@ func parseData(phy []byte) (dataFrame, error) {
 	for i := range f.devAddr {
 		f.devAddr[i] = phy[4-i] // least significant byte first on the air
 	}
-	f.wantsWord = phy[5]&0x40 != 0
+	f.adr, f.wantsWord, f.ack = control&0x80 != 0, control&0x40 != 0, control&0x20 != 0
 	f.low = binary.LittleEndian.Uint16(phy[6:])
 	f.fOpts, body = body[:options], body[options:]
 	if len(body) > 0 {

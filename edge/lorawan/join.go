@@ -1,9 +1,11 @@
 package lorawan
 
 import (
-	"crypto/aes"
+	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"github.com/brocaar/lorawan"
 
@@ -20,9 +22,9 @@ const (
 
 // join answers a join request (§6.2). The new session is pending until the
 // device uses it, so that a lost accept does not cost the session it has.
-func (n *Network) join(rx *radio.Frame) Decision {
+func (n *Network) join(rx []radio.Frame) Decision {
 	var phy lorawan.PHYPayload
-	if err := phy.UnmarshalBinary(rx.PHYPayload); err != nil {
+	if err := phy.UnmarshalBinary(rx[0].PHYPayload); err != nil {
 		return Decision{Dropped: Malformed, Detail: err}
 	}
 	req, ok := phy.MACPayload.(*lorawan.JoinRequestPayload)
@@ -36,64 +38,139 @@ func (n *Network) join(rx *radio.Frame) Decision {
 	drop := func(r Reason, err error) Decision {
 		return Decision{DevEUI: req.DevEUI, Dropped: r, Detail: err}
 	}
-	if ok, err := phy.ValidateUplinkJoinMIC(d.AppKey); err != nil || !ok {
-		return drop(WrongMIC, fmt.Errorf("MIC of the join request is wrong: is the AppKey that of the device?"))
+	root, name := d.AppKey, "AppKey"
+	if d.v11() {
+		root, name = d.NwkKey, "NwkKey"
 	}
-	if d.state.usedNonce(req.DevNonce) {
-		return drop(NonceUsed, fmt.Errorf("DevNonce %d was used before", req.DevNonce))
+	if ok, err := phy.ValidateUplinkJoinMIC(root); err != nil || !ok {
+		return drop(WrongMIC, fmt.Errorf("MIC of the join request is wrong: is the %s that of device %s?", name, req.DevEUI))
 	}
-	if d.state.JoinNonce >= maxJoinNonce {
+	if d.state.used(req.DevNonce, d.countsNonces()) {
+		return drop(NonceUsed, d.usedNonce(req.DevNonce))
+	}
+	nonce := lorawan.JoinNonce(max(d.state.JoinNonce+1, firstJoinNonce))
+	if nonce > maxJoinNonce {
 		return drop(NonceUsed, fmt.Errorf("all %d join nonces of the device are used up", maxJoinNonce))
 	}
 	addr, err := n.newDevAddr()
 	if err != nil {
-		return drop(Malformed, err)
+		return drop(NoAnswer, err)
 	}
-	nonce := max(d.state.JoinNonce+1, firstJoinNonce)
-	session, err := deriveSession(d.AppKey, addr, lorawan.JoinNonce(nonce), req.DevNonce)
+	session := n.joined(d, addr, nonce, req.DevNonce, rx[0].Heard)
+	down, err := n.joinAccept(d, addr, nonce, req, rx)
 	if err != nil {
-		return drop(Malformed, err)
-	}
-	accept, err := n.joinAccept(d, session.DevAddr, lorawan.JoinNonce(nonce), req, rx)
-	if err != nil {
-		return drop(Malformed, err)
+		return drop(NoAnswer, fmt.Errorf("join accept: %w", err))
 	}
 	if d.state.Pending != nil {
 		n.dropAddr(d.state.Pending.DevAddr, d)
 	}
-	d.state.JoinNonce = nonce
-	d.state.DevNonces = append(d.state.DevNonces, req.DevNonce)
+	d.state.JoinNonce = uint32(nonce)
+	d.state.noteNonce(req.DevNonce, d.countsNonces())
 	d.state.Pending = session
 	n.addAddr(d)
-	save := d.state.clone()
-	return Decision{DevEUI: req.DevEUI, Join: &Join{DevNonce: req.DevNonce, DevAddr: addr}, Save: &save, Down: accept}
+	dec := Decision{DevEUI: req.DevEUI, Join: &Join{DevNonce: req.DevNonce, DevAddr: addr}, Down: down, Gateway: down.Gateway}
+	dec.save(d)
+	return dec
 }
 
-func (n *Network) joinAccept(d *device, addr lorawan.DevAddr, nonce lorawan.JoinNonce, req *lorawan.JoinRequestPayload, rx *radio.Frame) (*radio.Downlink, error) {
+func (d *device) usedNonce(n lorawan.DevNonce) error {
+	if d.countsNonces() {
+		return fmt.Errorf("DevNonce %d is not above %d, the last one: has the device forgotten its counter? Then its nonces must be flushed", n, d.state.DevNonces[len(d.state.DevNonces)-1])
+	}
+	return fmt.Errorf("DevNonce %d was used before: has the device forgotten its nonces? Then they must be flushed", n)
+}
+
+// joined returns the session that a join begins.
+func (n *Network) joined(d *device, addr lorawan.DevAddr, nonce lorawan.JoinNonce, devNonce lorawan.DevNonce, now time.Time) *Session {
+	s := &Session{
+		DevAddr: addr, V11: d.v11(), Radio: n.accepted(), Link: Link{NbTrans: 1, Channels: n.standard},
+		MaxDR: n.maxDR, MaxTXPower: n.maxTXPower,
+	}
+	if n.cfg.StatusEvery > 0 {
+		s.StatusAsked = now.Add(statusAfter - n.cfg.StatusEvery).Truncate(time.Second)
+	}
+	if n.band.GetCFList(d.version()) != nil {
+		s.Link.Channels = n.enabled
+	}
+	s.derive(&d.Device, nonce, devNonce)
+	return s
+}
+
+// derive computes the session keys (§6.2.3; of 1.1 TS001-1.1 §6.2.5).
+func (s *Session) derive(d *Device, nonce lorawan.JoinNonce, devNonce lorawan.DevNonce) {
+	in := []byte{byte(nonce), byte(nonce >> 8), byte(nonce >> 16)}
+	if !s.V11 {
+		in = append(in, netID[2], netID[1], netID[0])
+		in = binary.LittleEndian.AppendUint16(in, uint16(devNonce))
+		s.NwkSKey, s.AppSKey = derive(d.AppKey, 1, in...), derive(d.AppKey, 2, in...)
+		return
+	}
+	in = append(in, reversed(d.JoinEUI)...)
+	in = binary.LittleEndian.AppendUint16(in, uint16(devNonce))
+	s.NwkSKey, s.SNwkSIntKey, s.NwkSEncKey = derive(d.NwkKey, 1, in...), derive(d.NwkKey, 3, in...), derive(d.NwkKey, 4, in...)
+	s.AppSKey = derive(d.AppKey, 2, in...)
+}
+
+// reversed returns an EUI as it is on the air, least significant byte first.
+func reversed(e lorawan.EUI64) []byte {
+	slices.Reverse(e[:])
+	return e[:]
+}
+
+// accepted returns the radio of a device that has just joined: what is wanted,
+// as far as the accept can say it.
+func (n *Network) accepted() Radio {
+	r := n.defaults
+	r.RX1Delay, r.RX1DROffset, r.RX2DR = n.cfg.Radio.RX1Delay, n.cfg.Radio.RX1DROffset, n.cfg.Radio.RX2DR
+	return r
+}
+
+// joinAccept builds the answer to a join request and books it.
+func (n *Network) joinAccept(d *device, addr lorawan.DevAddr, nonce lorawan.JoinNonce, req *lorawan.JoinRequestPayload, rx []radio.Frame) (*radio.Downlink, error) {
+	r := n.accepted()
 	phy := lorawan.PHYPayload{
 		MHDR: lorawan.MHDR{MType: lorawan.JoinAccept, Major: lorawan.LoRaWANR1},
 		MACPayload: &lorawan.JoinAcceptPayload{
-			JoinNonce:  nonce,
-			HomeNetID:  netID,
-			DevAddr:    addr,
-			DLSettings: lorawan.DLSettings{RX2DataRate: uint8(n.band.GetDefaults().RX2DataRate)},
-			RXDelay:    uint8(n.band.GetDefaults().ReceiveDelay1.Seconds()),
+			JoinNonce: nonce, HomeNetID: netID, DevAddr: addr,
+			DLSettings: lorawan.DLSettings{OptNeg: d.v11(), RX2DataRate: r.RX2DR, RX1DROffset: r.RX1DROffset},
+			RXDelay:    r.RX1Delay,
+			CFList:     n.band.GetCFList(d.version()),
 		},
 	}
-	if err := phy.SetDownlinkJoinMIC(lorawan.JoinRequestType, req.JoinEUI, req.DevNonce, d.AppKey); err != nil {
-		return nil, fmt.Errorf("sign join accept: %w", err)
+	sign, encrypt := d.AppKey, d.AppKey
+	if d.v11() {
+		sign, encrypt = derive(d.NwkKey, 6, reversed(d.DevEUI)...), d.NwkKey // JSIntKey
 	}
-	if err := phy.EncryptJoinAcceptPayload(d.AppKey); err != nil {
-		return nil, fmt.Errorf("encrypt join accept: %w", err)
+	if err := phy.SetDownlinkJoinMIC(lorawan.JoinRequestType, req.JoinEUI, req.DevNonce, sign); err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
 	}
-	return n.answer(phy, rx, n.band.GetDefaults().JoinAcceptDelay1)
+	if err := phy.EncryptJoinAcceptPayload(encrypt); err != nil {
+		return nil, fmt.Errorf("encrypt: %w", err)
+	}
+	data, err := phy.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("build: %w", err)
+	}
+	o := order{device: d, session: &Session{Radio: n.defaults}, at: rx[0].Heard, phy: data}
+	return n.fromBest(o, rx, n.joinWindows)
+}
+
+// joinWindows returns the receive windows after a join request: those of the
+// region's defaults, whatever the last session had (§6.2.5).
+func (n *Network) joinWindows(o *order, rx *radio.Frame) ([]window, error) {
+	windows, err := n.windows(o, rx)
+	delay := n.band.GetDefaults().JoinAcceptDelay1 - n.band.GetDefaults().ReceiveDelay1
+	for i := range windows {
+		windows[i].Delay += delay
+	}
+	return windows, err
 }
 
 // newDevAddr draws an address of the network that no device has yet.
 func (n *Network) newDevAddr() (lorawan.DevAddr, error) {
 	for range 100 {
 		var addr lorawan.DevAddr
-		if _, err := io.ReadFull(n.rand, addr[:]); err != nil {
+		if _, err := io.ReadFull(n.cfg.Rand, addr[:]); err != nil {
 			return addr, fmt.Errorf("draw a device address: %w", err)
 		}
 		addr.SetAddrPrefix(netID)
@@ -102,23 +179,4 @@ func (n *Network) newDevAddr() (lorawan.DevAddr, error) {
 		}
 	}
 	return lorawan.DevAddr{}, fmt.Errorf("draw a device address: all that were tried are taken")
-}
-
-// deriveSession computes the session keys of a 1.0.x join (§6.2.3):
-// aes128_encrypt(AppKey, type | JoinNonce | NetID | DevNonce | pad).
-func deriveSession(appKey lorawan.AES128Key, addr lorawan.DevAddr, nonce lorawan.JoinNonce, devNonce lorawan.DevNonce) (*Session, error) {
-	block, err := aes.NewCipher(appKey[:])
-	if err != nil {
-		return nil, fmt.Errorf("derive session keys: %w", err)
-	}
-	var in [16]byte
-	in[1], in[2], in[3] = byte(nonce), byte(nonce>>8), byte(nonce>>16)
-	in[4], in[5], in[6] = netID[2], netID[1], netID[0]
-	in[7], in[8] = byte(devNonce), byte(devNonce>>8)
-	s := &Session{DevAddr: addr}
-	in[0] = 1
-	block.Encrypt(s.NwkSKey[:], in[:])
-	in[0] = 2
-	block.Encrypt(s.AppSKey[:], in[:])
-	return s, nil
 }

@@ -32,19 +32,26 @@ type Frame struct {
 	DataRate   DataRate
 	RSSIdBm    int
 	SNRdB      float64
+	Remote     bool // heard by a gateway of another edge, which this one cannot let answer
 }
 
-// Downlink is a frame for one gateway to put on the air Delay after the uplink
-// whose Frame.Counter and Frame.Antenna are given.
+// Downlink is a frame for one gateway to put on the air, in the first of the
+// windows that it can.
 type Downlink struct {
+	ID         uint64 // whoever ordered it tells it from others by this; no protocol sends it
 	PHYPayload []byte
 	Gateway    lorawan.EUI64
-	Counter    uint64
-	Antenna    int64
-	Delay      time.Duration // a receive window of the device: 1 s to 15 s
-	FreqHz     uint32
-	DataRate   DataRate
-	PowerDBm   int // effective radiated power
+	Counter    uint64   // Frame.Counter of the uplink that the windows are counted from
+	Antenna    int64    // Frame.Antenna of an uplink of the device
+	Windows    []Window // 1 to 3, in the order of preference
+}
+
+// Window is when and how a device listens.
+type Window struct {
+	Delay    time.Duration // after the uplink, 1 s to 16 s; 0: at once, to a device that always listens (class C)
+	FreqHz   uint32
+	DataRate DataRate
+	PowerDBm int // effective radiated power
 }
 
 // Stats is what a gateway counted since its last report.

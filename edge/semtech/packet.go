@@ -2,8 +2,6 @@ package semtech
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
 
 	"github.com/brocaar/lorawan"
 )
@@ -23,41 +21,6 @@ const (
 
 // MaxDatagram is the largest payload of a UDP datagram over IPv4.
 const MaxDatagram = 65_507
-
-// Why a datagram or a part of one was not used: the words that
-// Receiver.Dropped is given.
-const (
-	DropMalformed  = "malformed"  // not a datagram, JSON or rxpk of this protocol
-	DropVersion    = "version"    // neither version 1 nor 2
-	DropKind       = "kind"       // a datagram that only servers send
-	DropGateway    = "gateway"    // the gateway is not allowed
-	DropOversize   = "oversize"   // more than MaxDatagram bytes, or a frame of more than 255
-	DropCRC        = "crc"        // a frame with a bad CRC or none
-	DropModulation = "modulation" // neither LoRa nor FSK
-	DropBusy       = "busy"       // the receiver was too slow and the queue is full
-	DropUnexpected = "unexpected" // a TX_ACK that nobody waits for
-)
-
-// dropError is an error that knows its reason among the Drop words.
-type dropError struct {
-	reason string
-	err    error
-}
-
-func (e *dropError) Error() string { return e.err.Error() }
-func (e *dropError) Unwrap() error { return e.err }
-
-func dropf(reason, format string, args ...any) error {
-	return &dropError{reason, fmt.Errorf(format, args...)}
-}
-
-// dropReason returns the reason of an error made by dropf, else "malformed".
-func dropReason(err error) string {
-	if d, ok := errors.AsType[*dropError](err); ok {
-		return d.reason
-	}
-	return DropMalformed
-}
 
 // Packet is a datagram with its header taken apart.
 type Packet struct {

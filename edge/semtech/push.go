@@ -1,8 +1,8 @@
 package semtech
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"math"
 	"time"
 
@@ -62,29 +62,33 @@ func decodePush(p Packet, drop func(reason string, err error)) (frames []radio.F
 		RXPK []json.RawMessage `json:"rxpk"`
 		Stat json.RawMessage   `json:"stat"`
 	}
-	if err := json.Unmarshal(p.JSON, &content); err != nil {
-		drop(DropMalformed, fmt.Errorf("PUSH_DATA of gateway %s: %w", p.Gateway, err))
+	if err := json.Unmarshal(trimEnd(p.JSON), &content); err != nil {
+		drop(DropMalformed, dropf(DropMalformed, "PUSH_DATA of gateway %s: %w", p.Gateway, err))
 		return nil, nil
 	}
 	for i, raw := range content.RXPK {
 		f, err := decodeFrame(raw)
 		if err != nil {
-			drop(dropReason(err), fmt.Errorf("PUSH_DATA of gateway %s: rxpk %d: %w", p.Gateway, i, err))
+			drop(dropReason(err), dropf(dropReason(err), "PUSH_DATA of gateway %s: rxpk %d: %w", p.Gateway, i, err))
 			continue
 		}
 		f.Gateway = p.Gateway
 		frames = append(frames, f)
 	}
-	if content.Stat == nil {
+	if content.Stat == nil || string(content.Stat) == "null" {
 		return frames, nil
 	}
 	var s stat
 	if err := json.Unmarshal(content.Stat, &s); err != nil {
-		drop(DropMalformed, fmt.Errorf("PUSH_DATA of gateway %s: stat: %w", p.Gateway, err))
+		drop(DropMalformed, dropf(DropMalformed, "PUSH_DATA of gateway %s: stat: %w", p.Gateway, err))
 		return frames, nil
 	}
 	return frames, s.stats(p.Gateway)
 }
+
+// trimEnd removes what some forwarders send behind the JSON: their string's
+// end.
+func trimEnd(data []byte) []byte { return bytes.TrimRight(data, "\x00 \r\n") }
 
 // decodeFrame reads one rxpk.
 func decodeFrame(raw []byte) (radio.Frame, error) {
@@ -128,12 +132,13 @@ func decodeFrame(raw []byte) (radio.Frame, error) {
 // megahertz returns f MHz in whole Hz; 868.1 is not a number that float64 has.
 func megahertz(f float64) uint32 { return uint32(math.Round(f * 1e6)) }
 
-// earliest is the first instant a gateway's clock is believed: a receiver
-// without a fix reports the year 1 or 1980.
-var earliest = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
-
-// latestMillis keeps a tmms from overflowing: the year 2200 in GPS time.
-const latestMillis = 220 * 366 * 86_400_000
+// A gateway's clock is believed between these instants: a receiver without a
+// fix reports the year 1 or 1980, and a broken one anything. What is absurd
+// for the frames at hand is the receiver's to judge.
+var (
+	earliest = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // gpsAhead is how far GPS time, which knows no leap seconds, has been ahead of
 // UTC since 2017, so at every instant from earliest on.
@@ -147,28 +152,30 @@ var gpsEpoch = time.Date(1980, 1, 6, 0, 0, 0, 0, time.UTC).Add(-gpsAhead)
 // the zero time when the gateway has no clock to be believed. The GPS time
 // tmms is preferred: time is the host's clock on some gateways.
 func (x *rxpk) received() time.Time {
-	if x.Tmms != nil && *x.Tmms > 0 && *x.Tmms < latestMillis {
-		t := gpsEpoch.Add(time.Duration(*x.Tmms) * time.Millisecond)
-		if !t.Before(earliest) {
+	// The comparison of numbers keeps a tmms from overflowing.
+	if x.Tmms != nil && *x.Tmms > 0 && *x.Tmms < float64(latest.Sub(gpsEpoch).Milliseconds()) {
+		if t := believed(gpsEpoch.Add(time.Duration(*x.Tmms) * time.Millisecond)); !t.IsZero() {
 			return t
 		}
 	}
-	return believed(time.RFC3339Nano, x.Time)
+	t, _ := time.Parse(time.RFC3339Nano, x.Time) // zero when it is none
+	return believed(t)
 }
 
-// believed parses a time of a gateway; the zero time stands for none.
-func believed(layout, s string) time.Time {
-	t, err := time.Parse(layout, s)
-	if err != nil || t.Before(earliest) {
+// believed returns a time of a gateway in UTC, or the zero time when its clock
+// cannot be right.
+func believed(t time.Time) time.Time {
+	if t.Before(earliest) || !t.Before(latest) {
 		return time.Time{}
 	}
 	return t.UTC()
 }
 
 func (s *stat) stats(gateway lorawan.EUI64) *radio.Stats {
+	at, _ := time.Parse(statTimeLayout, s.Time) // zero when it is none
 	return &radio.Stats{
 		Gateway:    gateway,
-		Time:       believed(statTimeLayout, s.Time),
+		Time:       believed(at),
 		Received:   s.RXNb,
 		ReceivedOK: s.RXOK,
 		Forwarded:  s.RXFW,

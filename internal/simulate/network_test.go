@@ -67,7 +67,7 @@ func newNetwork(t *testing.T) *network {
 
 // start opens the network's socket, a new one each time.
 func (n *network) start() {
-	server, err := semtech.Listen("127.0.0.1:0", semtech.Options{})
+	server, err := semtech.Listen("127.0.0.1:0", semtech.Options{Rate: -1})
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (n *network) start() {
 	})
 }
 
-// halt closes the socket; what was queued is lost.
+// halt closes the socket, when the network has heard what it acknowledged.
 func (n *network) halt() {
 	n.stop()
 	n.done.Wait()
@@ -101,6 +101,10 @@ func (n *network) serve(list []devices.Device) {
 func (n *network) Stats(context.Context, radio.Stats) {}
 
 func (n *network) Dropped(reason string, err error) { n.t.Errorf("dropped as %s: %v", reason, err) }
+
+func (n *network) Unknown(gateway lorawan.EUI64, from string) {
+	n.t.Errorf("gateway %s from %s is unknown", gateway, from)
+}
 
 func (n *network) Frame(ctx context.Context, f radio.Frame) error {
 	var phy lorawan.PHYPayload
@@ -128,11 +132,12 @@ func (n *network) Frame(ctx context.Context, f radio.Frame) error {
 	if err != nil {
 		n.t.Error(err)
 	}
-	d := radio.Downlink{PHYPayload: b, Gateway: f.Gateway, Counter: f.Counter, Delay: delay, FreqHz: f.FreqHz, DataRate: f.DataRate, PowerDBm: 14}
+	d := radio.Downlink{PHYPayload: b, Gateway: f.Gateway, Counter: f.Counter,
+		Windows: []radio.Window{{Delay: delay, FreqHz: f.FreqHz, DataRate: f.DataRate, PowerDBm: 14}}}
 	// In another goroutine, or the frames of a stopped fleet would wait for it.
 	n.done.Go(func() {
 		var refused semtech.Refusal
-		if err := n.server.Send(ctx, d); err != nil && errors.As(err, &refused) {
+		if _, err := n.server.Send(ctx, d); err != nil && errors.As(err, &refused) {
 			n.t.Error(err)
 		}
 	})

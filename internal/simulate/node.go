@@ -10,6 +10,7 @@ import (
 
 	"modellregion/devices"
 	"modellregion/edge/radio"
+	"modellregion/edge/semtech"
 )
 
 // node is the radio of a sensor: a LoRaWAN 1.0.3 end device, class A, EU868.
@@ -153,12 +154,12 @@ func (n *node) open(gateway int, f radio.Frame, now time.Time) {
 // listens says when, by the wall clock, the receive window at the counter of d
 // opened or opens, and whether d is sent as the node listens in it. There is
 // no such window when ok is false.
-func (n *node) listens(gateway int, d radio.Downlink) (opens time.Time, hears, ok bool) {
+func (n *node) listens(gateway int, d semtech.Order) (opens time.Time, hears, ok bool) {
 	for _, w := range n.windows {
 		if w.delay == 0 || w.gateway != gateway {
 			continue
 		}
-		after := time.Duration(uint32(d.Counter)-w.counter) * time.Microsecond
+		after := time.Duration(d.Counter-w.counter) * time.Microsecond
 		sf := d.DataRate.SpreadingFactor
 		switch after {
 		case w.delay:

@@ -11,6 +11,7 @@ import (
 	"github.com/brocaar/lorawan"
 
 	"modellregion/edge/radio"
+	"modellregion/edge/semtech"
 )
 
 // downlink builds a data downlink of a session.
@@ -85,7 +86,7 @@ func TestDeliver(t *testing.T) {
 			{"between the windows", 3, 1500 * time.Millisecond, 868_300_000, 8, false, false},
 			{"the windows' channels mixed up", 3, time.Second, rx2FreqHz, 12, true, false},
 		} {
-			d := radio.Downlink{PHYPayload: downlink(t, s.node.session, fCnt, nil), Counter: uint64(uint32(up.Counter) + uint32(tt.delay/time.Microsecond)),
+			d := semtech.Order{PHYPayload: downlink(t, s.node.session, fCnt, nil), Counter: uint32(up.Counter) + uint32(tt.delay/time.Microsecond),
 				FreqHz: tt.freqHz, DataRate: radio.DataRate{SpreadingFactor: tt.sf, BandwidthKHz: 125}}
 			if tt.heard {
 				fCnt++
@@ -96,7 +97,7 @@ func TestDeliver(t *testing.T) {
 			}
 		}
 
-		late := radio.Downlink{PHYPayload: downlink(t, s.node.session, fCnt, nil), Counter: uint64(uint32(up.Counter) + 1_000_000),
+		late := semtech.Order{PHYPayload: downlink(t, s.node.session, fCnt, nil), Counter: uint32(up.Counter) + 1_000_000,
 			FreqHz: 868_300_000, DataRate: up.DataRate}
 		time.Sleep(time.Second + grace)
 		if inTime, err := f.deliver(gateways[3], late); err != nil || !inTime || s.node.fCntDown != fCnt+1 {
@@ -107,7 +108,7 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("after it: in time %t, %v", inTime, err)
 		}
 		// For a stranger the gateway just sends.
-		if inTime, err := f.deliver(gateways[3], radio.Downlink{PHYPayload: downlink(t, session{addr: lorawan.DevAddr{9}}, 0, nil)}); err != nil || !inTime {
+		if inTime, err := f.deliver(gateways[3], semtech.Order{PHYPayload: downlink(t, session{addr: lorawan.DevAddr{9}}, 0, nil)}); err != nil || !inTime {
 			t.Errorf("for a stranger: in time %t, %v", inTime, err)
 		}
 	})

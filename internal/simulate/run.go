@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/edge/radio"
+	"modellregion/edge/semtech"
 )
 
 // batch is what a gateway is about to forward in one datagram.
@@ -302,7 +303,10 @@ func (f *Fleet) flush(ctx context.Context) error {
 
 // deliver lets the devices hear a downlink of a gateway. It reports false when
 // the downlink comes too late to be sent.
-func (f *Fleet) deliver(g *gateway, d radio.Downlink) (inTime bool, err error) {
+func (f *Fleet) deliver(g *gateway, d semtech.Order) (inTime bool, err error) {
+	if d.Immediate {
+		return true, nil // sent, and heard by nobody: no device of class A listens all the time
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	candidates := f.sensors

@@ -96,6 +96,7 @@ func TestRun(t *testing.T) {
 			if took := time.Since(begin); took < time.Second {
 				t.Errorf("over after %s, want the 1 s of Config.For", took)
 			}
+			n.halt() // it has heard everything then
 			check(t, f, n)
 			p := f.Progress()
 			if p.Joined != sensors || !p.SimTime.Equal(f.start.Add(15*time.Minute)) || time.Until(p.SimTime) > 0 {
@@ -109,7 +110,10 @@ func TestRun(t *testing.T) {
 				t.Errorf("%d of %d devices acknowledged a downlink, %d told their status", n.acked, sensors, n.status)
 			}
 			n.mu.Unlock()
-			// In a later life it is over already.
+			// In a later life it is over already. The network begins anew, too:
+			// its downlinks stay with the gateways of the earlier life as long
+			// as those may be there.
+			n.start()
 			again := open(t, f.cfg)
 			if err := again.Run(t.Context(), n.server.Addr().String()); err != nil {
 				t.Fatal(err)
@@ -158,5 +162,6 @@ func TestRunStopped(t *testing.T) {
 	if err := f.Run(t.Context(), n.server.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
+	n.halt()
 	check(t, f, n)
 }
