@@ -43,7 +43,7 @@ func newMosquitto(t *testing.T, users ...string) *mosquitto {
 	rights := "user platform\ntopic readwrite modellregion/v1/#\n" +
 		"pattern write modellregion/v1/%u/+/up\npattern write modellregion/v1/%u/+/event\npattern write modellregion/v1/%u/status\n" +
 		"pattern write modellregion/v1/%u/gateway/+\npattern write modellregion/v1/%u/frame\n" +
-		"pattern read modellregion/v1/%u/stored\npattern read modellregion/v1/%u/devices\npattern read modellregion/v1/%u/down/+\n"
+		"pattern read modellregion/v1/+/frame\npattern read modellregion/v1/%u/stored\npattern read modellregion/v1/%u/devices\npattern read modellregion/v1/%u/down/+\n"
 	m.config = filepath.Join(dir, "mosquitto.conf")
 	_, port, err := net.SplitHostPort(m.addr)
 	if err != nil {

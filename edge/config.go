@@ -59,7 +59,8 @@ const (
 	defaultWindow         = 4096
 
 	// These bound what a kill can take that was acknowledged to a packet
-	// forwarder: maxHeard + maxCollected + maxGroup frames.
+	// forwarder: maxHeard + maxCollected + maxGroup frames, and those of the 32
+	// datagrams that edge/semtech acknowledges before it has handed them over.
 	maxHeard     = 512  // frames between the sockets and the process loop
 	maxCollected = 2048 // frames in the deduplication window
 	maxGroup     = 1024 // uplinks of one commit

@@ -67,6 +67,7 @@ func startBroker(t *testing.T, addr string) (string, func()) {
 	b, err := broker.Listen(broker.Config{Addr: addr, Identities: []broker.Identity{
 		{User: "platform", Password: password, Role: broker.Platform},
 		{User: "rathaus", Password: password, Role: broker.Edge},
+		{User: "feuerwache", Password: password, Role: broker.Edge},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +164,16 @@ type station struct {
 	gateway lorawan.EUI64
 	token   uint16
 	downs   chan semtech.Order
+
+	mu   sync.Mutex
+	word string // that the next downlink is refused with
+}
+
+// refuse lets the station refuse its next downlink.
+func (s *station) refuse(word string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.word = word
 }
 
 func startStation(t *testing.T, e *edge.Edge) *station {
@@ -190,7 +201,11 @@ func startStation(t *testing.T, e *edge.Edge) *station {
 				t.Error(err)
 				continue
 			}
-			s.send(semtech.AppendTXAck(nil, p.Token, s.gateway, ""))
+			s.mu.Lock()
+			word := s.word
+			s.word = ""
+			s.mu.Unlock()
+			s.send(semtech.AppendTXAck(nil, p.Token, s.gateway, word))
 			s.downs <- d
 		}
 	}()
@@ -262,7 +277,7 @@ func open(t *testing.T, dir, brokerAddr string) (*edge.Edge, *prometheus.Registr
 	metrics := prometheus.NewRegistry()
 	e, err := edge.Open(edge.Config{
 		Name: "rathaus", Dir: dir, UDP: "127.0.0.1:0", MQTT: edge.MQTT{URL: "tcp://" + brokerAddr, Password: password},
-		DedupWindow: 10 * time.Millisecond, CommitInterval: 5 * time.Millisecond, Metrics: metrics,
+		DedupWindow: 10 * time.Millisecond, CommitInterval: 5 * time.Millisecond, Share: edge.DefaultShare, Metrics: metrics,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -247,7 +247,7 @@ func (e *Edge) event(domain uplink.Domain, device lorawan.EUI64, what, detail st
 }
 
 // commit makes a group durable and lets go of what depends on it. A disk that
-// refuses is tried again until ctx ends; meanwhile no frame is acknowledged.
+// refuses is tried again until ctx ends; meanwhile hardly a frame is acknowledged.
 func (e *Edge) commit(ctx context.Context, g *group) error {
 	wait := firstCommitWait
 	for {

@@ -34,7 +34,7 @@ func runEdge(ctx context.Context, c edgeConfig, ready func(any) error) (err erro
 	defer func() { err = errors.Join(err, stop()) }()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e, err := edge.Open(edge.Config{
-		Name: c.Name, Dir: c.Dir, UDP: "127.0.0.1:0", MQTT: edge.MQTT{URL: c.MQTT, Password: c.Password},
+		Name: c.Name, Dir: c.Dir, UDP: "127.0.0.1:0", UDPRate: -1, MQTT: edge.MQTT{URL: c.MQTT, Password: c.Password},
 		Version: "bench", Log: log,
 	})
 	if err != nil {

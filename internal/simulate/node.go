@@ -11,6 +11,7 @@ import (
 	"modellregion/devices"
 	"modellregion/edge/radio"
 	"modellregion/edge/semtech"
+	"modellregion/uplink"
 )
 
 // node is the radio of a sensor: a LoRaWAN 1.0.3 end device, class A, EU868.
@@ -196,17 +197,44 @@ func (n *node) hear(frame []byte) {
 	}
 }
 
-// answer prepares the answers to MAC commands. The node knows DevStatusReq;
-// others it skips, as it asks for none.
+// What the node says of itself: 212 of 254, 11 dB.
+const (
+	nodeBattery = 212
+	nodeMargin  = 11
+)
+
+// answer prepares the answers to MAC commands. The node says how it is and
+// refuses more channels than it has; others it skips.
 func (n *node) answer(commands []lorawan.Payload) {
 	for _, c := range commands {
 		command, ok := c.(*lorawan.MACCommand)
-		if !ok || command.CID != lorawan.DevStatusReq || len(n.fOpts) > 12 {
+		if !ok || len(n.fOpts) > 12 {
 			continue
 		}
-		const battery, margin = 212, 11 // of 254; dB
-		n.fOpts = append(n.fOpts, byte(lorawan.DevStatusAns), battery, margin)
+		switch command.CID {
+		case lorawan.DevStatusReq:
+			n.fOpts = append(n.fOpts, byte(lorawan.DevStatusAns), nodeBattery, nodeMargin)
+		case lorawan.NewChannelReq:
+			n.fOpts = append(n.fOpts, byte(lorawan.NewChannelAns), 0)
+		}
 	}
+}
+
+// statusReadings is what becomes of the status in an uplink's MAC commands, if
+// there is one.
+func statusReadings(fOpts []byte) []uplink.Reading {
+	for len(fOpts) > 0 {
+		switch lorawan.CID(fOpts[0]) {
+		case lorawan.DevStatusAns:
+			level := math.Round(float64(nodeBattery-1)/253*1000) / 10
+			return []uplink.Reading{{Quantity: "link_margin", Value: nodeMargin}, {Quantity: "battery_level", Value: level}}
+		case lorawan.NewChannelAns:
+			fOpts = fOpts[2:]
+		default:
+			return nil
+		}
+	}
+	return nil
 }
 
 // sessionKey derives a key of a 1.0.x session: LoRaWAN 1.0.3 §6.2.5.

@@ -107,6 +107,11 @@ func TestDeliver(t *testing.T) {
 		if inTime, err := f.deliver(gateways[3], late); err != nil || inTime {
 			t.Errorf("after it: in time %t, %v", inTime, err)
 		}
+		// What is to be sent at once is sent, and no device of class A hears it.
+		late.Immediate = true
+		if inTime, err := f.deliver(gateways[3], late); err != nil || !inTime || s.node.fCntDown != fCnt+1 {
+			t.Errorf("at once: in time %t, heard up to %d, %v", inTime, s.node.fCntDown, err)
+		}
 		// For a stranger the gateway just sends.
 		if inTime, err := f.deliver(gateways[3], semtech.Order{PHYPayload: downlink(t, session{addr: lorawan.DevAddr{9}}, 0, nil)}); err != nil || !inTime {
 			t.Errorf("for a stranger: in time %t, %v", inTime, err)
@@ -142,5 +147,22 @@ func TestFrame(t *testing.T) {
 	}
 	if got := mac.FRMPayload[0].(*lorawan.DataPayload).Bytes; !bytes.Equal(got, r.payload) || phy.MHDR.MType != lorawan.ConfirmedDataUp || !mac.FHDR.FCtrl.ACK {
 		t.Errorf("got %q, %s, %+v", got, phy.MHDR.MType, mac.FHDR.FCtrl)
+	}
+}
+
+func TestNodeAnswers(t *testing.T) {
+	in := session{addr: lorawan.DevAddr{1, 2, 3, 4}, nwkSKey: lorawan.AES128Key{5}, rxDelay: time.Second}
+	n := &node{joined: true, session: in}
+	channel := &lorawan.MACCommand{CID: lorawan.NewChannelReq, Payload: &lorawan.NewChannelReqPayload{ChIndex: 3, Freq: 867_100_000, MaxDR: 5}}
+	n.hear(downlink(t, in, 0, nil, channel, &lorawan.MACCommand{CID: lorawan.DevStatusReq}))
+	if want := []byte{7, 0, 6, 212, 11}; !bytes.Equal(n.fOpts, want) {
+		t.Errorf("answers %v, want %v", n.fOpts, want)
+	}
+	got := statusReadings(n.fOpts)
+	if len(got) != 2 || got[0].Value != 11 || got[1].Value != 83.4 {
+		t.Errorf("readings %+v, want a margin of 11 dB and 83.4 %% of battery", got)
+	}
+	if got := statusReadings([]byte{7, 0}); got != nil {
+		t.Errorf("readings %+v of an answer that says nothing of the node", got)
 	}
 }

@@ -160,7 +160,7 @@ func (f *Fleet) remember(body []byte) error {
 func (f *Fleet) count(s *sensor, r *uplinkRecord) {
 	f.last = &r.event
 	f.uplinks.Add(1)
-	f.readings.Add(uint64(len(formats[s.kind].fields)))
+	f.readings.Add(uint64(len(formats[s.kind].fields) + len(statusReadings(r.fOpts))))
 	copies := uint64(1)
 	if s.fate(r.fCnt).two {
 		copies = 2
@@ -241,7 +241,7 @@ func (f *Fleet) Sent(yield func(Sent) bool) error {
 			Domain:       s.device.Domain,
 			FCnt:         r.fCnt,
 			Time:         f.start.Add(r.at),
-			Readings:     formats[s.kind].readings(r.payload),
+			Readings:     append(formats[s.kind].readings(r.payload), statusReadings(r.fOpts)...),
 		}) {
 			return errEnough
 		}
