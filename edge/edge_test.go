@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -164,10 +165,14 @@ type station struct {
 	gateway lorawan.EUI64
 	token   uint16
 	downs   chan semtech.Order
+	known   atomic.Bool // to the edge
 
 	mu   sync.Mutex
 	word string // that the next downlink is refused with
 }
+
+// pulled reports whether the edge knows where the station is.
+func (s *station) pulled() bool { return s.known.Load() }
 
 // refuse lets the station refuse its next downlink.
 func (s *station) refuse(word string) {
@@ -193,6 +198,9 @@ func startStation(t *testing.T, e *edge.Edge) *station {
 				return
 			}
 			p, err := semtech.Parse(buf[:n])
+			if err == nil && p.Kind == semtech.PullAck {
+				s.known.Store(true)
+			}
 			if err != nil || p.Kind != semtech.PullResp {
 				continue
 			}
@@ -269,6 +277,22 @@ func frame(t *testing.T, addr lorawan.DevAddr, nwk, app lorawan.AES128Key, fCnt 
 	return data
 }
 
+func joinRequest(t *testing.T, nonce lorawan.DevNonce) []byte {
+	t.Helper()
+	phy := lorawan.PHYPayload{
+		MHDR:       lorawan.MHDR{MType: lorawan.JoinRequest},
+		MACPayload: &lorawan.JoinRequestPayload{JoinEUI: joinEUI, DevEUI: devEUI, DevNonce: nonce},
+	}
+	if err := phy.SetUplinkJoinMIC(appKey); err != nil {
+		t.Fatal(err)
+	}
+	data, err := phy.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func abpFrame(t *testing.T, fCnt uint32) []byte { return frame(t, abpAddr, abpKey, abpKey, fCnt, 2) }
 
 // open opens an edge with short times in dir.
@@ -300,18 +324,7 @@ func TestJoinDecodePublishConfirm(t *testing.T) {
 	eventually(t, "ready", ready(e))
 	s := startStation(t, e)
 
-	join := lorawan.PHYPayload{
-		MHDR:       lorawan.MHDR{MType: lorawan.JoinRequest},
-		MACPayload: &lorawan.JoinRequestPayload{JoinEUI: joinEUI, DevEUI: devEUI, DevNonce: 7},
-	}
-	if err := join.SetUplinkJoinMIC(appKey); err != nil {
-		t.Fatal(err)
-	}
-	data, err := join.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.hear(data, time.Now())
+	s.hear(joinRequest(t, 7), time.Now())
 	var down semtech.Order
 	select {
 	case down = <-s.downs:

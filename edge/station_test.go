@@ -8,13 +8,25 @@ import (
 	"testing"
 	"time"
 
-	"github.com/brocaar/lorawan"
 	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"modellregion/edge"
 )
+
+// heardAt is the end of a message about a frame, heard with that SNR in dB.
+func heardAt(snr int) string {
+	return fmt.Sprintf(`,"DR":5,"Freq":868100000,"upinfo":{"rctx":3,"xtime":36028797498888545,"gpstime":0,"rssi":-80,"snr":%d}}`, snr)
+}
+
+// updf is a data frame as a gateway with Basics Station tells of it.
+func updf(phy []byte, snr int) []byte {
+	port := 8 + int(phy[5]&15)
+	return fmt.Appendf(nil, `{"msgtype":"updf","MHdr":%d,"DevAddr":%d,"FCtrl":%d,"FCnt":%d,"FOpts":"%x","FPort":%d,"FRMPayload":"%x","MIC":%d%s`,
+		phy[0], int32(binary.LittleEndian.Uint32(phy[1:])), phy[5], binary.LittleEndian.Uint16(phy[6:]), phy[8:port],
+		phy[port], phy[port+1:len(phy)-4], int32(binary.LittleEndian.Uint32(phy[len(phy)-4:])), heardAt(snr))
+}
 
 // A device behind a gateway with Basics Station joins, and its data arrive.
 func TestBasicsStation(t *testing.T) {
@@ -42,26 +54,18 @@ func TestBasicsStation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const tail = `,"DR":5,"Freq":868100000,"upinfo":{"rctx":3,"xtime":36028797498888545,"gpstime":0,"rssi":-80,"snr":9}}`
 	hear := func(phy []byte) {
 		t.Helper()
-		port := 8 + int(phy[5]&15)
-		say(`{"msgtype":"updf","MHdr":%d,"DevAddr":%d,"FCtrl":%d,"FCnt":%d,"FOpts":"%x","FPort":%d,"FRMPayload":"%x","MIC":%d`+tail,
-			phy[0], int32(binary.LittleEndian.Uint32(phy[1:])), phy[5], binary.LittleEndian.Uint16(phy[6:]), phy[8:port],
-			phy[port], phy[port+1:len(phy)-4], int32(binary.LittleEndian.Uint32(phy[len(phy)-4:])))
+		if err := ws.WriteMessage(websocket.TextMessage, updf(phy, 9)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	hear(abpFrame(t, 5))
 	eventually(t, "frame of a device without a join", p.has(5, 5))
 
-	join := lorawan.PHYPayload{
-		MHDR:       lorawan.MHDR{MType: lorawan.JoinRequest},
-		MACPayload: &lorawan.JoinRequestPayload{JoinEUI: joinEUI, DevEUI: devEUI, DevNonce: 7},
-	}
-	if err := join.SetUplinkJoinMIC(appKey); err != nil {
-		t.Fatal(err)
-	}
-	say(`{"msgtype":"jreq","MHdr":0,"JoinEui":"70-02-00-00-00-00-00-00","DevEui":"70-01-00-00-00-00-00-00","DevNonce":7,"MIC":%d`+tail,
-		int32(binary.LittleEndian.Uint32(join.MIC[:])))
+	request := joinRequest(t, 7)
+	say(`{"msgtype":"jreq","MHdr":0,"JoinEui":"70-02-00-00-00-00-00-00","DevEui":"70-01-00-00-00-00-00-00","DevNonce":7,"MIC":%d%s`,
+		int32(binary.LittleEndian.Uint32(request[19:])), heardAt(9))
 	var down struct {
 		DIID, XTime, RCtx int64
 		RxDelay           int

@@ -104,12 +104,19 @@ type outgoing struct {
 	uplink uplink.Uplink // its Seq is given by the commit
 }
 
-func (g *group) empty() bool {
-	return len(g.uplinks) == 0 && len(g.states) == 0 && len(g.airtime) == 0 && len(g.confirmed) == 0 && g.devices == nil && len(g.notes) == 0
+// keeps reports whether there is anything to be written to disk.
+func (g *group) keeps() bool {
+	return len(g.uplinks) > 0 || len(g.states) > 0 || len(g.airtime) > 0 || len(g.confirmed) > 0 || g.devices != nil
 }
 
-// commit writes a group in one transaction and returns when it is on disk.
+func (g *group) empty() bool { return !g.keeps() && len(g.notes) == 0 }
+
+// commit writes a group in one transaction and returns when it is on disk. One
+// that has nothing to be kept costs the disk nothing.
 func (s *store) commit(g *group) error {
+	if !g.keeps() {
+		return nil
+	}
 	return s.db.Update(func(tx *bolt.Tx) error {
 		outbox := tx.Bucket(bucketOutbox)
 		outbox.FillPercent = 0.9 // keys only ever rise

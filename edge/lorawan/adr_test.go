@@ -92,3 +92,30 @@ func TestRefusedLink(t *testing.T) {
 		}
 	}
 }
+
+// More power is asked for only when twenty frames in a row were sent with the
+// same and none was heard well.
+func TestMorePower(t *testing.T) {
+	n := newNetwork(t)
+	for _, c := range []struct {
+		name    string
+		samples int
+		power   func(i int) uint8
+		snr     float64
+		want    uint8
+	}{
+		{"twenty weak ones", 20, func(int) uint8 { return 5 }, -10, 1},
+		{"nineteen", 19, func(int) uint8 { return 5 }, -10, 5},
+		{"one of them with less power", 20, func(i int) uint8 { return 5 + uint8(i/19) }, -10, 5},
+		{"strong enough", 20, func(int) uint8 { return 5 }, 3, 5},
+	} {
+		h := &history{}
+		for i := range c.samples {
+			h.add(sample{uint32(i), c.snr, c.power(i)})
+		}
+		got := h.adapt(n, &Session{Link: Link{DR: 5, TXPower: 5, NbTrans: 1}, MaxDR: 5, MaxTXPower: 7})
+		if got.TXPower != c.want || got.DR != 5 {
+			t.Errorf("%s: %+v, want power %d", c.name, got, c.want)
+		}
+	}
+}

@@ -146,17 +146,23 @@ func (n *Network) RestoreAirtime(gateway lorawan.EUI64, data []byte) error {
 }
 
 // settleAirtime corrects what was booked for a flight, which is its first
-// window, by what became of it.
-func (n *Network) settleAirtime(f flight, r Result, now time.Time) {
-	first := f.down.Windows[0]
+// window, by what became of it. It reports whether that changed anything.
+func (n *Network) settleAirtime(f flight, r Result, now time.Time) bool {
+	used := 0 // also when it may have been sent
 	switch {
 	case r.NotSent:
-		n.ledger.add(f.down.Gateway, first.FreqHz, -f.airtime[0], f.at)
-	case r.Err != nil: // it may have been sent
-	case r.Used > 0 && r.Used < len(f.down.Windows):
-		n.ledger.add(f.down.Gateway, first.FreqHz, -f.airtime[0], f.at)
-		n.ledger.add(f.down.Gateway, f.down.Windows[r.Used].FreqHz, f.airtime[r.Used], now)
+		used = -1
+	case r.Err == nil && r.Used < len(f.down.Windows):
+		used = r.Used
 	}
+	if used == 0 {
+		return false
+	}
+	n.ledger.add(f.down.Gateway, f.down.Windows[0].FreqHz, -f.airtime[0], f.at)
+	if used > 0 {
+		n.ledger.add(f.down.Gateway, f.down.Windows[used].FreqHz, f.airtime[used], now)
+	}
+	return true
 }
 
 // onAir returns how long a frame of that many bytes takes.

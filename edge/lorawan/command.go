@@ -20,6 +20,7 @@ type Command struct {
 	Confirmed bool
 	Expires   time.Time // whole seconds
 
+	// What follows is the network's to keep.
 	Tries   uint8     // how often it was put on its way
 	OnAir   bool      // a gateway has taken it, and the device has not acknowledged it yet
 	FCnt    uint32    // of the last try
@@ -104,7 +105,6 @@ func (n *Network) Enqueue(eui lorawan.EUI64, c Command, now time.Time) (Decision
 		c.Expires = now.Add(lifetime)
 	}
 	c.Expires = c.Expires.Truncate(time.Second)
-	c.Tries, c.OnAir, c.FCnt, c.TriedAt = 0, false, 0, time.Time{}
 	d.state.Queue = append(slices.Clip(d.state.Queue), c)
 	n.waiting[eui] = true
 	dec.event(c.ID, Queued, 0, "")
@@ -159,8 +159,9 @@ func (n *Network) Sent(r Result, now time.Time) Decision {
 		return dec
 	}
 	delete(n.flights, r.ID)
-	n.settleAirtime(f, r, now)
-	dec.Gateway = f.down.Gateway
+	if n.settleAirtime(f, r, now) {
+		dec.Gateway = f.down.Gateway
+	}
 	d, ok := n.devices[r.DevEUI]
 	if !ok || f.command == "" {
 		return dec

@@ -76,8 +76,28 @@ func TestCommandEnds(t *testing.T) {
 				a.up(2, []byte{1}, false)
 			}
 		}, []What{Queued, Sent, Sent, Sent, Acked}},
+		{"acknowledged at the last try", classA, Command{Confirmed: true}, func(a *air) {
+			n := 0
+			a.deaf = func() bool { n++; return n < maxTries }
+			for range maxTries + 1 {
+				a.up(2, []byte{1}, false)
+				a.tick(time.Second)
+			}
+		}, append(append([]What{Queued}, slices.Repeat([]What{Sent}, maxTries)...), Acked)},
+		{"expired when the device speaks", classA, Command{Expires: start.Add(6*time.Minute + 30*time.Second)}, func(a *air) {
+			a.up(2, []byte{1}, false)
+			if len(a.heard) > 0 {
+				a.t.Error("it was sent all the same")
+			}
+		}, []What{Queued, Expired}},
 		{"class C, never acknowledged", classC, Command{Confirmed: true}, func(a *air) {
 			a.deaf = deaf
+			for range 5 {
+				a.tick(time.Second)
+			}
+			if got := a.steps("c"); len(got) != 2 {
+				a.t.Errorf("%v within seconds, want it sent once", got)
+			}
 			for range 120 {
 				a.tick(time.Second)
 			}

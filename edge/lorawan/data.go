@@ -3,6 +3,7 @@ package lorawan
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/brocaar/lorawan"
 
@@ -24,6 +25,11 @@ const (
 	// resetDistance is by how much a counter must have gone back to be one
 	// that begins anew: less is a frame that came late.
 	resetDistance = 16
+	// A device repeats a confirmed frame that is not acknowledged some times
+	// within minutes, as far as its duty cycle allows. What comes later or
+	// more often is somebody who has recorded it.
+	repeatsWithin = 10 * time.Minute
+	maxRepeats    = 15 // NbTrans can be no more (§5.3)
 )
 
 // data decides on a data frame. Nothing changes before the MIC is right.
@@ -132,7 +138,7 @@ func (n *Network) accept(f *dataFrame, d *device, s *Session, fCnt uint32, rx []
 	if s == d.state.Pending {
 		n.begin(d, s)
 	}
-	s.NextFCntUp = fCnt + 1
+	s.NextFCntUp, s.Heard, d.repeats = fCnt+1, rx[0].Heard.Truncate(time.Second), 0
 	n.observe(d, s, data, f, rx)
 	word := f.wantsWord
 	if len(commands) > 0 {
@@ -194,9 +200,10 @@ func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx
 		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: fmt.Errorf("FCnt %d was seen before, the next is %d", fCnt, s.NextFCntUp)}
 	}
 	dec := Decision{DevEUI: d.DevEUI, Dropped: Repeated, Detail: fmt.Errorf("FCnt %d is repeated", fCnt)}
-	if !f.confirmed || s != d.state.Active {
+	if !f.confirmed || s != d.state.Active || rx[0].Heard.Sub(s.Heard) > repeatsWithin || d.repeats >= maxRepeats {
 		return dec
 	}
+	d.repeats++
 	commands := f.fOpts
 	if s.V11 {
 		commands = s.ready().decryptFOpts(f, fCnt)

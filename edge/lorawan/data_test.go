@@ -100,6 +100,37 @@ func TestRemoteReceptions(t *testing.T) {
 	}
 }
 
+// A confirmed frame that is played again gets no answer for ever: each takes a
+// counter and airtime.
+func TestRepeatsHaveAnEnd(t *testing.T) {
+	a := settled(t, classA)
+	a.deaf = func() bool { return true }
+	tx, err := a.dev.Uplink(2, []byte{1}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.carryOut(a.net.Handle(a.rx(tx)))
+	answered := 0
+	for range 40 {
+		a.now = a.now.Add(5 * time.Second)
+		dec := a.net.Handle(a.rx(tx))
+		if dec.Dropped != Repeated || (dec.Save != nil) != (dec.Down != nil) {
+			t.Fatalf("%+v", dec)
+		}
+		if dec.Down != nil {
+			answered++
+		}
+	}
+	if answered != maxRepeats {
+		t.Errorf("%d repetitions answered, want %d", answered, maxRepeats)
+	}
+	a.begin()
+	a.now = a.now.Add(time.Hour)
+	if dec := a.net.Handle(a.rx(tx)); dec.Dropped == "" || dec.Save != nil || dec.Down != nil {
+		t.Errorf("after an hour and a restart: %+v", dec)
+	}
+}
+
 func FuzzUplink(f *testing.F) {
 	f.Add(uint8(0), []byte("\x40\x04\x03\x02\x01\x80\x00\x00\x01"), []byte{2, 0x0d})
 	f.Add(uint8(1), []byte("\x80\x04\x03\x02\x01\xa0\x01\x00"), []byte{3, 7, 5, 7, 8, 6, 255, 10})

@@ -40,6 +40,9 @@ func TestNonces(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: %v gave %s, want %s", c.version, c.play, got, c.want)
 		}
+		if kept := len(n.devices[d.DevEUI].state.DevNonces); d.countsNonces() && kept != 1 {
+			t.Errorf("%s: %d nonces kept, want the last", c.version, kept)
+		}
 		// An operator lets the device begin anew; the join nonce goes on.
 		before := n.devices[d.DevEUI].state.JoinNonce
 		d.Nonces++

@@ -112,6 +112,7 @@ type device struct {
 	history *history       // of ADR
 	backoff [kinds]backoff // of requests
 	flying  uint64         // the flight with a command in it; 0: none
+	repeats int            // answered ones of the last frame
 	pushed  time.Time      // when it was sent something at once, last
 }
 

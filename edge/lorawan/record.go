@@ -80,7 +80,7 @@ func (s *Session) append(out []byte) []byte {
 	out = append(out, byte(s.Refused), s.MaxDR, s.MaxTXPower)
 	out = append(out, s.Gateway[:]...)
 	out = binary.BigEndian.AppendUint64(out, uint64(s.Antenna))
-	out = appendTime(out, s.StatusAsked)
+	out = appendTime(appendTime(out, s.Heard), s.StatusAsked)
 	out = append(out, byte(len(s.Confirmed)))
 	for _, n := range s.Confirmed {
 		out = binary.BigEndian.AppendUint16(out, n)
@@ -327,7 +327,7 @@ func (r *reader) session() *Session {
 	s.Refused, s.MaxDR, s.MaxTXPower = Kinds(r.u8()), r.u8(), r.u8()
 	r.bytes(s.Gateway[:])
 	s.Antenna = int64(r.u64())
-	s.StatusAsked = r.time()
+	s.Heard, s.StatusAsked = r.time(), r.time()
 	for n := r.u8(); n > 0 && r.err == nil; n-- {
 		s.Confirmed = append(s.Confirmed, r.u16())
 	}

@@ -44,11 +44,6 @@ func (d *device) due(s *Session, k Kinds) bool {
 	return s.Refused&k == 0 && s.NextFCntUp >= d.backoff[k.index()].from
 }
 
-// awaits reports whether the answer to a request may still come.
-func (d *device) awaits(s *Session, k Kinds) bool {
-	return s.Asked&k != 0 && d.backoff[k.index()].times <= patient
-}
-
 // asked notes that a request is made.
 func (d *device) asked(s *Session, k Kinds) {
 	b := &d.backoff[k.index()]
@@ -69,13 +64,12 @@ func (n *Network) request(d *device, s *Session, f *dataFrame, options []byte, n
 		return true
 	}
 	want := n.cfg.Radio
-	// Each of the next two changes the set of channels: one after the other.
-	if n.custom.without(s.Link.Channels) != (Channels{}) && !d.awaits(s, askLinkADR) && d.due(s, askNewChannel) {
+	if n.custom.without(s.Link.Channels) != (Channels{}) && d.due(s, askNewChannel) {
 		if commands, asked := n.newChannels(d, s, maxFOpts-len(options)); ask(askNewChannel, commands) {
 			s.AskedNew = asked
 		}
 	}
-	if !d.awaits(s, askNewChannel) && d.due(s, askLinkADR) {
+	if d.due(s, askLinkADR) {
 		if commands, link := n.linkADR(d, s, f, maxFOpts-len(options)); ask(askLinkADR, commands) {
 			s.AskedLink = link
 		}

@@ -383,6 +383,9 @@ func (a *air) commands(k kind) {
 	if got := a.steps("sure"); !slices.Equal(got, []What{Queued, Sent, Acked}) {
 		a.t.Errorf("confirmed command: %v", got)
 	}
+	if s := a.dev.Session(); k.version == "1.1.0" && s.AFCntDown != 2 {
+		a.t.Errorf("application counter %d after two commands", s.AFCntDown)
+	}
 }
 
 // rollover crosses the end of the 16 bits that are sent.

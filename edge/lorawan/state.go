@@ -84,6 +84,7 @@ type Session struct {
 	ClassC      bool          // 1.1: it has said that it listens all the time
 	Gateway     lorawan.EUI64 // that heard it best, last; zero: none yet
 	Antenna     int64         // of that gateway
+	Heard       time.Time     // when the last frame was accepted, whole seconds
 	StatusAsked time.Time     // when DevStatusReq was due last, whole seconds
 	// Confirmed are the low halves of the counters of the last confirmed
 	// downlinks, of which an uplink of 1.1 may acknowledge any.
