@@ -116,7 +116,7 @@ func (e *Edge) sendDown(ctx context.Context) error {
 			r := session.Result{DevEUI: a.device, ID: a.down.ID}
 			r.Used, r.Err = e.send(ctx, a.down)
 			_, refused := errors.AsType[semtech.Refusal](r.Err)
-			r.NotSent = refused || errors.Is(r.Err, semtech.ErrNoGateway) || errors.Is(r.Err, basicstation.ErrNoGateway)
+			r.NotSent = refused && !errors.Is(r.Err, semtech.ErrNoAck) || errors.Is(r.Err, semtech.ErrNoGateway) || errors.Is(r.Err, basicstation.ErrNoGateway)
 			if r.Err != nil {
 				e.metrics.downlinks.WithLabelValues("failed").Inc()
 				e.cfg.Log.Debug("downlink failed", "err", r.Err, "dev_eui", a.device, "gateway", a.down.Gateway)

@@ -16,9 +16,14 @@ import (
 // acknowledged by then has missed its window.
 const ackTimeout = time.Second
 
-// ErrNoGateway is returned for a downlink to a gateway that never asked for
-// one.
-var ErrNoGateway = errors.New("gateway has not sent PULL_DATA")
+var (
+	// ErrNoGateway is returned for a downlink to a gateway that never asked
+	// for one.
+	ErrNoGateway = errors.New("gateway has not sent PULL_DATA")
+	// ErrNoAck is returned for a downlink that may have been sent: the gateway
+	// says neither that it will nor that it will not.
+	ErrNoAck = errors.New("no TX_ACK")
+)
 
 // waiter is a downlink whose TX_ACK has not come. The acknowledgement may
 // come from another socket than the PULL_DATA, so its address says nothing.
@@ -34,8 +39,9 @@ type waiter struct {
 //
 // The error is ErrNoGateway when the gateway never asked for downlinks, and
 // has a Refusal for each window that was refused. A gateway that says nothing
-// is not asked again, as it may have sent the frame. One of protocol version 1
-// has no word for it; then Send returns when the first window is on its way.
+// is not asked again, as it may have sent the frame: the error is ErrNoAck. One
+// of protocol version 1 has no word for it; then Send returns when the first
+// window is on its way.
 func (s *Server) Send(ctx context.Context, d radio.Downlink) (used int, err error) {
 	if len(d.Windows) == 0 {
 		return -1, fmt.Errorf("downlink to gateway %s: it has no window", d.Gateway)
@@ -79,7 +85,7 @@ func (s *Server) sendIn(ctx context.Context, d radio.Downlink, w radio.Window) e
 	case refusal := <-word:
 		return refusal
 	case <-timeout.C:
-		return fmt.Errorf("no TX_ACK within %s", ackTimeout)
+		return fmt.Errorf("%w within %s", ErrNoAck, ackTimeout)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
