@@ -573,3 +573,38 @@ func TestOpenErrors(t *testing.T) {
 		})
 	}
 }
+
+// What a device says of itself is an uplink too, also without a payload.
+func TestDeviceStatus(t *testing.T) {
+	addr, _ := startBroker(t, "127.0.0.1:0")
+	p := startPlatform(t, addr, list())
+	e, _ := open(t, t.TempDir(), addr)
+	background(t, e.Run)
+	eventually(t, "ready", ready(e))
+	s := startStation(t, e)
+	for i, battery := range []byte{127, 255, 0} {
+		phy := lorawan.PHYPayload{
+			MHDR: lorawan.MHDR{MType: lorawan.UnconfirmedDataUp},
+			MACPayload: &lorawan.MACPayload{FHDR: lorawan.FHDR{DevAddr: abpAddr, FCnt: uint32(i),
+				FOpts: []lorawan.Payload{&lorawan.DataPayload{Bytes: []byte{byte(lorawan.DevStatusAns), battery, 64 - 3}}}}},
+		}
+		if err := phy.SetUplinkDataMIC(lorawan.LoRaWAN1_0, 0, 0, 0, abpKey, abpKey); err != nil {
+			t.Fatal(err)
+		}
+		data, err := phy.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.hear(data, time.Now())
+	}
+	eventually(t, "three statuses", p.has(0, 2))
+	margin := uplink.Reading{Quantity: "link_margin", Value: -3}
+	want := [][]uplink.Reading{{margin, {Quantity: "battery_level", Value: 49.8}}, {margin}, {margin}}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, u := range p.uplinks {
+		if !slices.Equal(u.Readings, want[u.FCnt]) || u.FPort != 0 {
+			t.Errorf("uplink %d: %+v, want %v", i, u, want[u.FCnt])
+		}
+	}
+}
