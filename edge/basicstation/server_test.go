@@ -22,6 +22,7 @@ type receiver struct {
 	stats   chan radio.Stats
 	dropped chan string
 	unknown chan string // gateway and address
+	telling chan string // who begins to tell of a drop; nil: nobody asks
 	fail    error
 }
 
@@ -48,7 +49,12 @@ func (r *receiver) Frame(ctx context.Context, f radio.Frame) error {
 
 func (r *receiver) Stats(_ context.Context, s radio.Stats) { r.stats <- s }
 
-func (r *receiver) Dropped(reason string, _ error) { r.dropped <- reason }
+func (r *receiver) Dropped(reason string, _ error) {
+	if r.telling != nil {
+		r.telling <- reason
+	}
+	r.dropped <- reason
+}
 
 func (r *receiver) Unknown(gateway lorawan.EUI64, from string) {
 	r.unknown <- gateway.String() + " " + from
@@ -191,6 +197,7 @@ func TestReceiverFails(t *testing.T) {
 	r := newReceiver(0)
 	r.fail = errors.New("disk full")
 	r.dropped = make(chan string) // without room: who tells of a drop waits
+	r.telling = make(chan string, 1)
 	s, err := Listen("127.0.0.1:0", Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -199,6 +206,7 @@ func TestReceiverFails(t *testing.T) {
 	go func() { ran <- s.Run(context.Background(), r) }()
 	waits := connect(t, s)
 	waits.send("garbage")
+	next(t, r.telling)
 	g := dial(t, "ws://"+s.Addr().String()+"/gateway/0000000000000001")
 	g.configure()
 	g.send(written(vectors(t)[0], here))
