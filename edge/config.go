@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"crypto/tls"
 	"log/slog"
 	"time"
@@ -30,6 +31,14 @@ type Config struct {
 	CommitInterval time.Duration // 50 ms: how long a group of frames may wait for its commit
 	Window         int           // 4096: uplinks that may be sent and unconfirmed
 
+	MaxOutboxBytes int64         // 1 GB: of unconfirmed uplinks on disk; beyond it the oldest are given up
+	MaxOutboxAge   time.Duration // 7 days: after which an unconfirmed uplink is given up
+	DevicesFile    string        // the device list as a file, instead of the one over MQTT; empty: none
+	SyncedClock    bool          // the host's clock is believed only while the kernel says that a time server has set it
+	Earliest       time.Time     // nothing was received before: the build date of a release; 1 January 2026
+	Silence        time.Duration // 15 min without a word from any gateway: not healthy; negative: never
+	Stuck          time.Duration // 30 min without a confirmation for what waits: not healthy; negative: never
+
 	Version string // of the program, for the status message
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
@@ -57,6 +66,10 @@ const (
 	defaultDedupWindow    = 200 * time.Millisecond
 	defaultCommitInterval = 50 * time.Millisecond
 	defaultWindow         = 4096
+	defaultOutboxBytes    = 1_000_000_000
+	defaultOutboxAge      = 7 * 24 * time.Hour
+	defaultSilence        = 15 * time.Minute
+	defaultStuck          = 30 * time.Minute
 
 	// These bound what a kill can take that was acknowledged to a packet
 	// forwarder: maxHeard + maxCollected + maxGroup frames, and those of the 32
@@ -72,15 +85,13 @@ const (
 )
 
 func (c *Config) setDefaults() {
-	if c.DedupWindow == 0 {
-		c.DedupWindow = defaultDedupWindow
-	}
-	if c.CommitInterval == 0 {
-		c.CommitInterval = defaultCommitInterval
-	}
-	if c.Window == 0 {
-		c.Window = defaultWindow
-	}
+	c.DedupWindow = cmp.Or(c.DedupWindow, defaultDedupWindow)
+	c.CommitInterval = cmp.Or(c.CommitInterval, defaultCommitInterval)
+	c.Window = cmp.Or(c.Window, defaultWindow)
+	c.MaxOutboxBytes = cmp.Or(c.MaxOutboxBytes, defaultOutboxBytes)
+	c.MaxOutboxAge = cmp.Or(c.MaxOutboxAge, defaultOutboxAge)
+	c.Silence = cmp.Or(c.Silence, defaultSilence)
+	c.Stuck = cmp.Or(c.Stuck, defaultStuck)
 	if c.MQTT.Username == "" {
 		c.MQTT.Username = c.Name
 	}

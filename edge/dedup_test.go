@@ -7,7 +7,6 @@ import (
 	"github.com/brocaar/lorawan"
 
 	"modellregion/edge/radio"
-	"modellregion/uplink"
 )
 
 func TestDedup(t *testing.T) {
@@ -46,30 +45,5 @@ func TestDedup(t *testing.T) {
 	}
 	if rx := d.next(at(999), true); rx != nil || d.len() != 0 || len(d.byPHY) != 0 {
 		t.Errorf("%v and %d frames remain", rx, d.len())
-	}
-}
-
-func TestFrameTime(t *testing.T) {
-	heard := time.Date(2026, 11, 23, 10, 0, 0, 123_456_789, time.UTC)
-	for _, c := range []struct {
-		name    string
-		gps     time.Time
-		heard   time.Time
-		want    time.Time
-		quality uplink.TimeQuality
-	}{
-		{"GPS", heard.Add(-40 * time.Minute), heard, heard.Add(-40 * time.Minute), uplink.TimeGPS},
-		{"no GPS: when it was heard", time.Time{}, heard, heard, uplink.TimeHost},
-		{"GPS of 1980", time.Unix(315964800, 0), heard, heard, uplink.TimeHost},
-		{"GPS of 2080", heard.AddDate(54, 0, 0), heard, heard, uplink.TimeHost},
-		{"host of 1970 and GPS", heard, time.Unix(60, 0), heard, uplink.TimeGPS},
-		{"host three days behind and GPS", heard, heard.AddDate(0, 0, -3), heard, uplink.TimeGPS},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			got, quality := frameTime(c.gps, c.heard)
-			if want := c.want.Truncate(time.Millisecond); !got.Equal(want) || quality != c.quality {
-				t.Errorf("%v by %s, want %v by %s", got, quality, want, c.quality)
-			}
-		})
 	}
 }

@@ -19,6 +19,15 @@ type served struct {
 	domain  uplink.Domain
 	profile string
 	codec   codec.Decoder // nil when the profile's codec does not compile
+	broken  *broken       // it is not served after all; nil: it is
+}
+
+// broken is a device whose session on disk is damaged: it stays known, for the
+// operator to see, and unknown to the network. Served without its history it
+// could be played old frames.
+type broken struct {
+	about session.Overview
+	err   error
 }
 
 // restoreDevices starts with the list and the sessions of the last run, so
@@ -57,7 +66,8 @@ func (e *Edge) applyDevices(data []byte, g *group) {
 }
 
 // useDevices makes sessions and codecs follow the list. An entry that is wrong
-// is left out and logged; the others are served.
+// is left out and logged, and so is a device whose session is damaged, unless it
+// was served before and is sound in memory; the others are served.
 func (e *Edge) useDevices(list uplink.DeviceList) error {
 	saved, err := e.store.sessions()
 	if err != nil {
@@ -80,18 +90,31 @@ func (e *Edge) useDevices(list uplink.DeviceList) error {
 			e.cfg.Log.Error("device cannot be served", "dev_eui", d.DevEUI, "err", err)
 			continue
 		}
-		keys = append(keys, k)
-		known[d.DevEUI] = served{domain: d.Domain, profile: d.Profile, codec: codecs[d.Profile]}
+		s := served{domain: d.Domain, profile: d.Profile, codec: codecs[d.Profile]}
+		if err := e.store.damaged()[k.DevEUI]; err != nil && !e.serves(d.DevEUI) {
+			e.cfg.Log.Error("device is not served, its record is damaged", "dev_eui", d.DevEUI, "err", err)
+			s.broken = &broken{k.Overview(), err}
+		} else {
+			keys = append(keys, k)
+		}
+		known[d.DevEUI] = s
 	}
 	e.network.SetDevices(keys, func(eui lorawan.EUI64) (session.State, bool) {
 		s, ok := saved[eui]
 		return s, ok
 	})
-	e.devices = known
-	e.metrics.devices.Set(float64(len(known)))
+	e.devices = known // never changed, only replaced
+	e.metrics.devices.Set(float64(len(keys)))
+	e.serving.Store(int64(len(keys)))
 	e.version.Store(list.Version)
 	e.ready.Store(true)
 	return nil
+}
+
+// serves reports whether the network has a device.
+func (e *Edge) serves(eui uplink.EUI) bool {
+	s, ok := e.devices[eui]
+	return ok && s.broken == nil
 }
 
 func compileProfile(raw json.RawMessage) (codec.Decoder, error) {

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,10 @@ type Edge struct {
 	semtech *semtech.Server
 	station *basicstation.Server // nil: none
 	mqtt    *mqtt.Client
-	outbox  *outbox
+	outbox  *outbox // of the store
+	memory  *memory
+	spare   *outbox // of the memory
+	clock   *clock
 
 	frames  chan radio.Frame
 	remote  chan uplink.Frame // that other edges have heard
@@ -41,10 +45,15 @@ type Edge struct {
 	notes   chan note
 
 	strangers strangers
+	verdicts  verdicts
+	health    *health
+	looks     chan chan<- look
 
-	ready   atomic.Bool   // a device list is in use
-	version atomic.Uint64 // of that list
-	depth   atomic.Int64  // uplinks in the outbox
+	ready   atomic.Bool           // a device list is in use
+	version atomic.Uint64         // of that list
+	depth   atomic.Int64          // uplinks in the outbox
+	serving atomic.Int64          // devices
+	diskErr atomic.Pointer[error] // why the disk refuses
 
 	// What follows belongs to the process loop alone.
 	network *session.Network
@@ -52,6 +61,10 @@ type Edge struct {
 	devices map[uplink.EUI]served
 	scratch []devices.Reading
 	sharing sharing
+	disk    trouble
+	unsaid  bool             // uplinks were given up, and the status has not told
+	said    time.Time        // when it did, last
+	datedTo uint64           // of the uplinks without a time, those up to here have got one
 	unsent  []session.Result // of downlinks that found no room, for the next round
 }
 
@@ -65,6 +78,17 @@ func Open(cfg Config) (*Edge, error) {
 	cfg.setDefaults()
 	if err := uplink.CheckEdgeName(cfg.Name); err != nil {
 		return nil, err
+	}
+	clock, err := newClock(cfg.SyncedClock)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Earliest.After(clock.earliest) {
+		clock.earliest = cfg.Earliest
+	}
+	var epoch [4]byte
+	if _, err := rand.Read(epoch[:]); err != nil {
+		return nil, fmt.Errorf("draw an epoch: %w", err)
 	}
 	lorawanConfig := cfg.LoRaWAN
 	lorawanConfig.Rand = rand.Reader
@@ -85,7 +109,9 @@ func Open(cfg Config) (*Edge, error) {
 		down:    make(chan answer, maxDown),
 		results: make(chan session.Result, maxDown),
 		notes:   make(chan note, maxNotes),
-		sharing: sharing{perSecond: cfg.Share},
+		looks:   make(chan chan<- look),
+		health:  newHealth(cfg.Silence, cfg.Stuck, time.Now),
+		sharing: sharing{perSecond: cfg.Share}, clock: clock, memory: &memory{epoch: "m" + hex.EncodeToString(epoch[:])},
 	}
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -94,12 +120,11 @@ func Open(cfg Config) (*Edge, error) {
 }
 
 func (e *Edge) open() error {
-	depth, err := e.store.depth()
-	if err != nil {
-		return err
+	for _, repair := range e.store.repairs() {
+		e.cfg.Log.Error("database was repaired", "what", repair)
 	}
-	e.depth.Store(int64(depth))
-	e.metrics.depth.Set(float64(depth))
+	e.depth.Store(int64(e.store.depth()))
+	e.metrics.depth.Set(float64(e.store.depth()))
 	if err := e.store.airtime(e.network.RestoreAirtime); err != nil {
 		return err
 	}
@@ -117,6 +142,7 @@ func (e *Edge) open() error {
 		OnUp: func(context.Context) {
 			e.metrics.connected.Set(1)
 			e.outbox.reset()
+			e.spare.reset()
 			e.postStatus()
 		},
 		OnDown: func(error) { e.metrics.connected.Set(0) },
@@ -126,12 +152,15 @@ func (e *Edge) open() error {
 		return err
 	}
 	e.mqtt.Subscribe(e.topic(uplink.KindStored).String(), 1, e.onStored)
-	e.mqtt.Subscribe(e.topic(uplink.KindDevices).String(), 1, e.onDevices)
+	if e.cfg.DevicesFile == "" {
+		e.mqtt.Subscribe(e.topic(uplink.KindDevices).String(), 1, e.onDevices)
+	}
 	e.mqtt.Subscribe(uplink.Filter(e.cfg.Name, uplink.KindDown), 1, e.onDown)
 	if e.cfg.Share > 0 {
 		e.mqtt.Subscribe(uplink.Filter("+", uplink.KindFrame), 1, e.onFrame)
 	}
 	e.outbox = newOutbox(&e.cfg, e.store, e.mqtt, e.metrics)
+	e.spare = newOutbox(&e.cfg, e.memory, e.mqtt, e.metrics)
 	var allow []lorawan.EUI64
 	for _, g := range e.cfg.Gateways {
 		allow = append(allow, g.Gateway)
@@ -192,10 +221,14 @@ func (e *Edge) Run(ctx context.Context) error {
 		}
 		return servers.Wait()
 	})
-	group.Go(func() error { return e.process(ctx) })
+	group.Go(e.process)
 	group.Go(func() error { return e.outbox.run(ctx) })
+	group.Go(func() error { return e.spare.run(ctx) })
 	group.Go(func() error { return e.mqtt.Run(ctx) })
 	group.Go(func() error { return e.publishNotes(ctx) })
+	if e.cfg.DevicesFile != "" {
+		group.Go(func() error { return e.watchList(ctx) })
+	}
 	for range downWorkers {
 		group.Go(func() error { return e.sendDown(ctx) })
 	}
@@ -213,6 +246,7 @@ type receiver struct{ e *Edge }
 
 // Frame implements semtech.Receiver.
 func (r receiver) Frame(ctx context.Context, f radio.Frame) error {
+	r.e.health.hear(1)
 	select {
 	case r.e.frames <- f:
 		return nil
@@ -223,9 +257,10 @@ func (r receiver) Frame(ctx context.Context, f radio.Frame) error {
 
 // Stats implements semtech.Receiver.
 func (r receiver) Stats(_ context.Context, s radio.Stats) {
+	r.e.health.hear(0)
 	at := s.Time
-	if at.IsZero() {
-		at = time.Now()
+	if !r.e.clock.possible(at) {
+		at = r.e.clock.stamp()
 	}
 	r.e.post(note{
 		topic: uplink.Topic{Edge: r.e.cfg.Name, Kind: uplink.KindGateway, EUI: uplink.EUI(s.Gateway)},
@@ -244,6 +279,7 @@ func (r receiver) Unknown(gateway lorawan.EUI64, from string) {
 // Dropped implements semtech.Receiver.
 func (r receiver) Dropped(reason string, err error) {
 	r.e.metrics.dropped.WithLabelValues(reason).Inc()
+	r.e.verdicts.drop(reason, err, time.Now())
 	r.e.cfg.Log.Debug("datagram or frame dropped", "reason", reason, "err", err)
 }
 
@@ -258,8 +294,9 @@ func (e *Edge) post(n note) {
 
 func (e *Edge) postStatus() {
 	e.post(note{topic: e.topic(uplink.KindStatus), qos: 1, message: uplink.Status{
-		V: uplink.Version, Online: true, Time: time.Now().UTC(), Version: e.cfg.Version, Epoch: e.store.epoch,
+		V: uplink.Version, Online: true, Time: e.clock.stamp(), Version: e.cfg.Version, Epoch: e.store.epoch,
 		DeviceList: e.version.Load(), OutboxDepth: e.Outbox(), UnknownGateways: e.strangers.list(),
+		GivenUp: e.store.droppedTotal(), Undated: e.store.undatedCount(), Disk: e.diskError(),
 	}})
 }
 
@@ -293,7 +330,12 @@ func (e *Edge) onStored(_ context.Context, m mqtt.Message) {
 		e.cfg.Log.Warn("confirmation cannot be read", "err", err)
 		return
 	}
-	e.outbox.stored(s)
+	if s.Epoch != e.store.name() && s.Epoch != e.memory.name() {
+		e.cfg.Log.Warn("confirmation for another database of this edge", "epoch", s.Epoch, "own_epoch", e.store.name())
+	}
+	if e.outbox.stored(s)+e.spare.stored(s) > 0 {
+		e.health.progress()
+	}
 }
 
 // onDevices hands the newest list to the process loop; an older one that was
@@ -303,16 +345,7 @@ func (e *Edge) onStored(_ context.Context, m mqtt.Message) {
 func (e *Edge) onDevices(_ context.Context, m mqtt.Message) {
 	if !m.Retained {
 		e.outbox.reset()
+		e.spare.reset()
 	}
-	for {
-		select {
-		case e.lists <- m.Payload:
-			return
-		default:
-		}
-		select {
-		case <-e.lists:
-		default:
-		}
-	}
+	e.hand(m.Payload)
 }

@@ -18,20 +18,27 @@ type publisher interface {
 	Connected() bool
 }
 
-// outbox publishes what the store holds, oldest first, until the platform
-// confirms it. At most window uplinks are sent and unconfirmed; a batch that
-// stays unconfirmed is sent again.
+// outbox publishes what a shelf holds until the platform confirms it. At most
+// window uplinks are sent and unconfirmed; a batch that stays unconfirmed is
+// sent again.
+//
+// What is new since the connection leaves at once. What is older, and what is
+// sent again, leaves beside it, oldest first and at the pace of the link.
 type outbox struct {
 	edge    string
-	store   *store
+	shelf   shelf
 	pub     publisher
 	window  int
 	log     *slog.Logger
 	metrics *metrics
 	wake    chan struct{}
 
+	pace pace
+
 	mu        sync.Mutex
-	cursor    uint64             // everything up to here was sent on this connection
+	backlog   uint64             // of what is old, everything up to here was sent on this connection
+	old       uint64             // what is beyond is new
+	cursor    uint64             // of what is new, everything up to here was sent
 	flights   map[uint64]*flight // by sequence number
 	queue     []*flight          // in the order in which they were sent first
 	confirmed map[uint64]bool    // told stored, not yet deleted
@@ -51,13 +58,17 @@ const (
 	firstResend = 30 * time.Second
 	lastResend  = 10 * time.Minute
 	readAhead   = 1024 // records read from disk at once
+	// oldShare is the share of the window that old uplinks may take.
+	oldShare = 0.75
 )
 
-func newOutbox(cfg *Config, s *store, pub publisher, m *metrics) *outbox {
-	return &outbox{
-		edge: cfg.Name, store: s, pub: pub, window: cfg.Window, log: cfg.Log, metrics: m,
+func newOutbox(cfg *Config, s shelf, pub publisher, m *metrics) *outbox {
+	o := &outbox{
+		edge: cfg.Name, shelf: s, pub: pub, window: cfg.Window, log: cfg.Log, metrics: m,
 		wake: make(chan struct{}, 1), flights: map[uint64]*flight{}, confirmed: map[uint64]bool{},
 	}
+	o.reset()
+	return o
 }
 
 // notify makes run look at the store and the clock again.
@@ -71,24 +82,27 @@ func (o *outbox) notify() {
 // reset makes run send everything again: the broker may have forgotten what
 // it had.
 func (o *outbox) reset() {
+	last, err := o.shelf.last()
+	if err != nil {
+		o.log.Error("outbox cannot be read, all of it is taken for new", "err", err)
+	}
 	o.mu.Lock()
-	o.cursor, o.queue = 0, nil
+	o.backlog, o.old, o.cursor, o.queue = 0, last, last, nil
 	clear(o.flights)
 	o.resets++
 	o.mu.Unlock()
 	o.notify()
 }
 
-// stored takes the platform's word. What was not sent since the last
-// connection is ignored; it will be sent and confirmed again.
-func (o *outbox) stored(s uplink.Stored) {
-	if s.Epoch != o.store.epoch {
-		o.log.Warn("confirmation for another database of this edge", "epoch", s.Epoch, "own_epoch", o.store.epoch)
-		return
+// stored takes the platform's word and returns for how many uplinks it was.
+// What was not sent since the last connection is ignored; it will be sent and
+// confirmed again.
+func (o *outbox) stored(s uplink.Stored) (n int) {
+	if s.Epoch != o.shelf.name() {
+		return 0
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	n := 0
 	for seq, f := range o.flights {
 		for _, r := range s.Ranges {
 			if seq >= r[0] && seq <= r[1] {
@@ -104,6 +118,7 @@ func (o *outbox) stored(s uplink.Stored) {
 	if n > 0 {
 		o.notify()
 	}
+	return n
 }
 
 // takeConfirmed returns up to limit confirmed sequence numbers, to be deleted
@@ -121,12 +136,16 @@ func (o *outbox) takeConfirmed(limit int) []uint64 {
 	return out
 }
 
-// forget drops sequence numbers that are no longer in the store.
+// forget drops sequence numbers that are no longer on the shelf.
 func (o *outbox) forget(seqs []uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, seq := range seqs {
 		delete(o.confirmed, seq)
+		if f, ok := o.flights[seq]; ok { // given up
+			delete(o.flights, seq)
+			f.open--
+		}
 	}
 }
 
@@ -144,45 +163,101 @@ func (o *outbox) run(ctx context.Context) error {
 		if !o.pub.Connected() {
 			continue // until the next connection wakes it
 		}
-		if err := o.sendAgain(ctx); err != nil {
-			return err
-		}
-		if err := o.sendNew(ctx); err != nil {
-			return err
+		for _, send := range []func(context.Context) error{o.sendNew, o.sendAgain, o.sendOld} {
+			if err := send(ctx); err != nil {
+				return err
+			}
 		}
 		timer.Reset(o.untilDue())
 	}
 }
 
-// sendNew publishes what lies beyond the cursor while the window has room.
+// sendNew publishes what is new while the window has room.
 func (o *outbox) sendNew(ctx context.Context) error {
 	for ctx.Err() == nil {
 		o.mu.Lock()
-		cursor, resets := o.cursor, o.resets
-		room := o.window - len(o.flights)
+		cursor, resets, room := o.cursor, o.resets, o.window-len(o.flights)
 		o.mu.Unlock()
 		if room <= 0 {
 			return nil
 		}
-		records, last, err := o.store.after(cursor, min(room, readAhead), o.unconfirmed)
+		records, last, err := o.shelf.after(cursor, min(room, readAhead), o.unconfirmed)
 		if err != nil {
 			return err
 		}
 		if last == cursor {
 			return nil
 		}
-		batches := split(records, o.store.epoch)
-		if !o.depart(batches, last, resets) {
+		batches := split(records, o.shelf.name())
+		if !o.depart(batches, &o.cursor, last, resets) {
 			continue // a new connection in between: begin anew
 		}
 		for _, b := range batches {
 			o.metrics.batches.WithLabelValues("new").Inc()
-			if !o.publish(ctx, b) {
+			if !o.publish(ctx, b, func(error) {}) {
 				return nil
 			}
 		}
 	}
 	return nil
+}
+
+// sendOld publishes what is old while the link, and its share of the window,
+// have room.
+func (o *outbox) sendOld(ctx context.Context) error {
+	for ctx.Err() == nil {
+		o.mu.Lock()
+		cursor, old, resets, room := o.backlog, o.old, o.resets, int(oldShare*float64(o.window))-len(o.flights)
+		o.mu.Unlock()
+		size := o.pace.room()
+		if room <= 0 || size == 0 || cursor >= old {
+			return nil
+		}
+		records, last, err := o.shelf.after(cursor, min(room, uplink.MaxUplinks), func(seq uint64) bool { return seq <= old && o.unconfirmed(seq) })
+		if err != nil {
+			return err
+		}
+		records, last = prefix(records, min(last, old), size)
+		if last == cursor {
+			o.skipOld(resets)
+			return nil
+		}
+		batches := split(records, o.shelf.name())
+		if !o.depart(batches, &o.backlog, last, resets) {
+			continue
+		}
+		for _, b := range batches {
+			o.metrics.batches.WithLabelValues("old").Inc()
+			if !o.publishPaced(ctx, b) {
+				return nil
+			}
+		}
+		if err := o.sendNew(ctx); err != nil { // what came meanwhile goes first
+			return err
+		}
+	}
+	return nil
+}
+
+// skipOld notes that nothing old is left.
+func (o *outbox) skipOld(resets int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.resets == resets {
+		o.backlog = o.old
+	}
+}
+
+// prefix returns as many of the records, at least one, as have that size, and
+// the sequence number to go on from.
+func prefix(records []record, last uint64, size int) ([]record, uint64) {
+	for i, r := range records {
+		size -= len(r.json)
+		if size < 0 && i > 0 {
+			return records[:i], records[i-1].seq
+		}
+	}
+	return records, last
 }
 
 func (o *outbox) unconfirmed(seq uint64) bool {
@@ -193,13 +268,13 @@ func (o *outbox) unconfirmed(seq uint64) bool {
 
 // depart notes batches as sent before they are, so that no confirmation can
 // come too early. It returns false when the connection is another one.
-func (o *outbox) depart(batches [][]record, last uint64, resets int) bool {
+func (o *outbox) depart(batches [][]record, cursor *uint64, last uint64, resets int) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.resets != resets {
 		return false
 	}
-	o.cursor = last
+	*cursor = last
 	for _, b := range batches {
 		f := &flight{domain: b[0].domain, open: len(b), backoff: firstResend, due: time.Now().Add(firstResend)}
 		for _, r := range b {
@@ -211,46 +286,53 @@ func (o *outbox) depart(batches [][]record, last uint64, resets int) bool {
 	return true
 }
 
-// sendAgain publishes what is due and still unconfirmed.
+// sendAgain publishes what is due and still unconfirmed, as far as the link has
+// room.
 func (o *outbox) sendAgain(ctx context.Context) error {
-	now := time.Now()
-	var due [][]uint64
+	for ctx.Err() == nil && o.pace.room() > 0 {
+		seqs := o.takeDue(time.Now())
+		if seqs == nil {
+			return nil
+		}
+		records, err := o.shelf.get(seqs)
+		if err != nil {
+			return err
+		}
+		for _, b := range split(records, o.shelf.name()) {
+			o.metrics.batches.WithLabelValues("again").Inc()
+			if !o.publishPaced(ctx, b) {
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// takeDue returns what is unconfirmed of a batch that has to be sent again, and
+// puts off the next time; nil when there is none.
+func (o *outbox) takeDue(now time.Time) (seqs []uint64) {
 	o.mu.Lock()
+	defer o.mu.Unlock()
 	live := o.queue[:0]
 	for _, f := range o.queue {
 		if f.open == 0 {
 			continue
 		}
 		live = append(live, f)
-		if f.due.After(now) {
+		if seqs != nil || f.due.After(now) {
 			continue
 		}
 		f.backoff = min(2*f.backoff, lastResend)
 		f.due = now.Add(f.backoff)
-		var seqs []uint64
 		for _, seq := range f.seqs {
 			if o.flights[seq] == f {
 				seqs = append(seqs, seq)
 			}
 		}
-		due = append(due, seqs)
 	}
 	clear(o.queue[len(live):])
 	o.queue = live
-	o.mu.Unlock()
-	for _, seqs := range due {
-		records, err := o.store.get(seqs)
-		if err != nil {
-			return err
-		}
-		for _, b := range split(records, o.store.epoch) {
-			o.metrics.batches.WithLabelValues("again").Inc()
-			if !o.publish(ctx, b) {
-				return nil
-			}
-		}
-	}
-	return nil
+	return seqs
 }
 
 // untilDue returns how long nothing has to be sent again.
@@ -266,19 +348,34 @@ func (o *outbox) untilDue() time.Duration {
 	return max(wait, 0)
 }
 
+// publishPaced is publish at the pace of the link.
+func (o *outbox) publishPaced(ctx context.Context, b []record) bool {
+	size := 0
+	for _, r := range b {
+		size += len(r.json)
+	}
+	acknowledged := o.pace.sent(size)
+	return o.publish(ctx, b, func(err error) {
+		acknowledged(err)
+		o.notify()
+	})
+}
+
 // publish hands a batch to the connection. A failure needs no handling: the
-// batch is sent again on the next connection, or when it is due.
-func (o *outbox) publish(ctx context.Context, b []record) bool {
+// batch is sent again on the next connection, or when it is due. done is called
+// in any case.
+func (o *outbox) publish(ctx context.Context, b []record, done func(error)) bool {
 	parts := make([][]byte, len(b))
-	size := uplink.BatchOverhead(o.store.epoch, len(b))
+	size := uplink.BatchOverhead(o.shelf.name(), len(b))
 	for i, r := range b {
 		parts[i] = r.json
 		size += len(r.json)
 	}
 	topic := uplink.Topic{Edge: o.edge, Kind: uplink.KindUp, Domain: b[0].domain}
-	m := mqtt.Message{Topic: topic.String(), QoS: 1, Payload: uplink.JoinBatch(make([]byte, 0, size), o.store.epoch, parts)}
-	err := o.pub.PublishAsync(ctx, m, func(error) {})
+	m := mqtt.Message{Topic: topic.String(), QoS: 1, Payload: uplink.JoinBatch(make([]byte, 0, size), o.shelf.name(), parts)}
+	err := o.pub.PublishAsync(ctx, m, done)
 	if err != nil {
+		done(err)
 		o.log.Debug("batch waits for the next connection", "err", err, "uplinks", len(b))
 	}
 	return err == nil

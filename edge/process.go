@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -29,25 +28,16 @@ type note struct {
 }
 
 const (
-	confirmWithin   = time.Second // a confirmation is on disk by then, so that little is sent twice after a crash
-	maxDeletes      = 4096        // of one commit
-	firstCommitWait = 100 * time.Millisecond
-	lastCommitWait  = 10 * time.Second
-	maxErrorText    = 200 // bytes of a codec's error that are passed on
-)
-
-// A GPS time is believed between these: this program did not exist before, and
-// will not be there after.
-var (
-	earliestTime = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	latestTime   = earliestTime.AddDate(30, 0, 0)
+	confirmWithin = time.Second // a confirmation is on disk by then, so that little is sent twice after a crash
+	maxDeletes    = 4096        // of one commit
+	maxErrorText  = 200         // bytes of a codec's error that are passed on
 )
 
 var errNoRoom = errors.New("too many downlinks are waiting")
 
 // process owns sessions and database until the frames end; then it commits
-// what it has heard. ctx ends it only when the disk refuses a commit.
-func (e *Edge) process(ctx context.Context) error {
+// what it has heard.
+func (e *Edge) process() error {
 	seen := newDedup(e.cfg.DedupWindow)
 	g := newGroup()
 	timer := time.NewTimer(confirmWithin)
@@ -74,33 +64,37 @@ func (e *Edge) process(ctx context.Context) error {
 			e.take(o, g)
 		case r := <-e.results:
 			e.unsent = append(e.unsent, r)
+		case reply := <-e.looks:
+			reply <- e.look()
 		case <-timer.C:
 		case <-tidy.C:
 			g.confirmed = e.outbox.takeConfirmed(maxDeletes)
 			e.tick(g)
+			e.tidy(g)
 		}
 		for _, r := range e.unsent {
+			e.tellSent(&r, time.Now())
 			dec := e.network.Sent(r, time.Now())
 			e.carryOut(&dec, g)
 		}
 		e.unsent = e.unsent[:0]
 		now := time.Now()
+		e.askDisk(now)
 		for rx := seen.next(now, seen.len() >= maxCollected); rx != nil; rx = seen.next(now, false) {
 			e.decide(rx, g)
-			if len(g.uplinks) >= maxGroup {
+			if len(g.uplinks)+len(g.undated) >= maxGroup {
 				break
 			}
 		}
-		if !g.empty() && (now.Sub(g.began) >= e.cfg.CommitInterval || len(g.uplinks) >= maxGroup) {
-			if err := e.commit(ctx, g); err != nil {
-				return err
-			}
+		if !g.empty() && (now.Sub(g.began) >= e.cfg.CommitInterval || len(g.uplinks)+len(g.undated) >= maxGroup) {
+			e.commit(g)
 			more := len(g.confirmed) == maxDeletes
 			g = newGroup()
 			if more { // after a burst: go on without waiting for the next tick
 				g.confirmed = e.outbox.takeConfirmed(maxDeletes)
 			}
 		}
+		e.health.beat(e.depth.Load() == 0)
 		timer.Reset(e.wait(seen, g))
 	}
 }
@@ -133,6 +127,7 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 	}
 	dec := e.network.Handle(rx)
 	e.carryOut(&dec, g)
+	var out outcome
 	switch {
 	case dec.Dropped != "" && isRemote(rx):
 		e.metrics.shared.WithLabelValues("of_others").Inc()
@@ -154,43 +149,62 @@ func (e *Edge) decide(rx []radio.Frame, g *group) {
 		if dec.Data.Reset {
 			e.cfg.Log.Warn("device has begun its frame counter anew", "dev_eui", dec.DevEUI, "f_cnt", dec.Data.FCnt)
 		}
-		e.decode(rx, &dec, g)
+		out = e.decode(rx, &dec, g)
 	}
+	e.verdicts.add(rx, &dec, out)
 }
 
 // decode turns the payload of an accepted frame into an uplink. What no codec
 // understands is passed on as it is, with the reason: it can be decoded later.
-func (e *Edge) decode(rx []radio.Frame, dec *session.Decision, g *group) {
+func (e *Edge) decode(rx []radio.Frame, dec *session.Decision, g *group) (out outcome) {
 	data := dec.Data
 	d, ok := e.devices[uplink.EUI(dec.DevEUI)]
 	if !ok {
-		return
+		return out
 	}
-	at, quality := frameTime(rx[0].Time, rx[0].Heard)
 	u := uplink.Uplink{
-		DevEUI: uplink.EUI(dec.DevEUI), Time: at, TimeQuality: quality,
-		FCnt: data.FCnt, Lost: data.Lost, FPort: data.FPort, DR: data.DR, FreqHz: rx[0].FreqHz, RX: receptions(rx),
+		DevEUI: uplink.EUI(dec.DevEUI),
+		FCnt:   data.FCnt, Lost: data.Lost, FPort: data.FPort, DR: data.DR, FreqHz: rx[0].FreqHz, RX: receptions(rx),
 	}
 	if data.Status != nil {
 		own := u // an uplink of its own, that no payload can spoil
 		own.FPort, own.Readings = 0, status(data.Status)
-		g.uplinks = append(g.uplinks, outgoing{d.domain, own})
-		u.Lost = 0
+		e.dispatch(own, d.domain, &rx[0], g)
+		u.Lost, out.status = 0, true
 	}
 	if !data.HasPort || data.FPort == 0 {
-		return // MAC commands alone say nothing more to the platform
+		return out // MAC commands alone say nothing more to the platform
 	}
 	readings, err := e.readings(d, data)
 	if err != nil {
 		e.metrics.codecErrors.Inc()
 		u.Error = err.Error()[:min(len(err.Error()), maxErrorText)]
-		u.Payload = data.Payload
+		out.codec = u.Error
 		g.notes = append(g.notes, e.event(d.domain, dec.DevEUI, "codec_error", u.Error))
 	}
 	for _, r := range readings {
 		u.Readings = append(u.Readings, uplink.Reading{Quantity: r.Quantity.Name, Channel: r.Channel, Value: r.Value})
 	}
-	g.uplinks = append(g.uplinks, outgoing{d.domain, u})
+	u.Payload = data.Payload
+	e.dispatch(u, d.domain, &rx[0], g)
+	out.readings = len(u.Readings)
+	return out
+}
+
+// dispatch gives an uplink its time and adds it to the group. Its payload is
+// kept only when it is needed: to be decoded again, or while the time is not
+// known.
+func (e *Edge) dispatch(u uplink.Uplink, domain uplink.Domain, rx *radio.Frame, g *group) {
+	at, quality, offset, known := e.clock.frameTime(rx.Time, rx.Heard)
+	if !known {
+		g.undated = append(g.undated, undated{domain: domain, uplink: u, boot: e.clock.boot, offset: offset})
+		return
+	}
+	u.Time, u.TimeQuality = at, quality
+	if u.Error == "" {
+		u.Payload = nil
+	}
+	g.uplinks = append(g.uplinks, outgoing{domain, u})
 }
 
 func (e *Edge) readings(d served, data *session.Data) ([]devices.Reading, error) {
@@ -227,88 +241,10 @@ func status(s *session.Status) []uplink.Reading {
 	return out
 }
 
-// frameTime chooses the time of a frame: that of the gateway's GPS when it has
-// one that is possible at all, else the host's at the frame's arrival. The host
-// is no judge of GPS: without a battery its clock starts years ago. Whole
-// milliseconds, UTC.
-func frameTime(gps, heard time.Time) (time.Time, uplink.TimeQuality) {
-	if gps.After(earliestTime) && gps.Before(latestTime) {
-		return gps.UTC().Truncate(time.Millisecond), uplink.TimeGPS
-	}
-	return heard.UTC().Truncate(time.Millisecond), uplink.TimeHost
-}
-
 func (e *Edge) event(domain uplink.Domain, device lorawan.EUI64, what, detail string) note {
 	return note{
 		topic:   uplink.Topic{Edge: e.cfg.Name, Kind: uplink.KindEvent, Domain: domain},
 		qos:     1,
-		message: uplink.Event{V: uplink.Version, Time: time.Now().UTC(), DevEUI: uplink.EUI(device), Event: what, Detail: detail},
-	}
-}
-
-// commit makes a group durable and lets go of what depends on it. A disk that
-// refuses is tried again until ctx ends; meanwhile hardly a frame is acknowledged.
-func (e *Edge) commit(ctx context.Context, g *group) error {
-	wait := firstCommitWait
-	for {
-		g.confirmed = e.outbox.takeConfirmed(maxDeletes)
-		began := time.Now()
-		err := e.store.commit(g)
-		if err == nil {
-			e.metrics.commits.Observe(time.Since(began).Seconds())
-			break
-		}
-		e.metrics.commitErrors.Inc()
-		e.cfg.Log.Error("commit failed, trying again", "err", err, "in", wait, "uplinks", len(g.uplinks))
-		// Deleting what is stored by now may be what makes room on the disk.
-		if tidied := (&group{confirmed: g.confirmed}); !tidied.empty() && e.store.commit(tidied) == nil {
-			e.released(tidied)
-			continue
-		}
-		select {
-		case <-time.After(wait):
-			wait = min(2*wait, lastCommitWait)
-		case <-ctx.Done():
-			return fmt.Errorf("commit %d uplinks: %w", len(g.uplinks), err)
-		}
-	}
-	e.released(g)
-	return nil
-}
-
-// lastCommit is the one at shutdown, of all that was heard: tried once. What
-// it keeps is sent after the next start.
-func (e *Edge) lastCommit(seen *dedup, g *group) error {
-	for rx := seen.next(time.Time{}, true); rx != nil; rx = seen.next(time.Time{}, true) {
-		e.decide(rx, g)
-	}
-	g.confirmed = e.outbox.takeConfirmed(maxDeletes)
-	if g.empty() {
-		return nil
-	}
-	if err := e.store.commit(g); err != nil {
-		return fmt.Errorf("commit %d uplinks at shutdown: %w", len(g.uplinks), err)
-	}
-	return nil
-}
-
-// released passes on what a commit made durable.
-func (e *Edge) released(g *group) {
-	e.metrics.depth.Set(float64(e.depth.Add(int64(len(g.uplinks) - len(g.confirmed)))))
-	e.outbox.forget(g.confirmed)
-	for _, a := range g.down {
-		select {
-		case e.down <- a:
-		default:
-			e.unsent = append(e.unsent, session.Result{DevEUI: a.device, ID: a.down.ID, Err: errNoRoom, NotSent: true})
-			e.metrics.downlinks.WithLabelValues("dropped").Inc()
-			e.cfg.Log.Warn("downlink dropped, too many are waiting", "dev_eui", a.device, "gateway", a.down.Gateway)
-		}
-	}
-	for _, n := range g.notes {
-		e.post(n)
-	}
-	if len(g.uplinks) > 0 {
-		e.outbox.notify()
+		message: uplink.Event{V: uplink.Version, Time: e.clock.stamp(), DevEUI: uplink.EUI(device), Event: what, Detail: detail},
 	}
 }

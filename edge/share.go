@@ -53,11 +53,11 @@ func (e *Edge) share(rx []radio.Frame, dec *session.Decision, g *group) {
 	if dec.Dropped != session.UnknownDevice && (dec.Dropped != session.WrongMIC || kind == lorawan.JoinRequest) {
 		return
 	}
-	if !e.mqtt.Connected() || !e.sharing.allow(session.Ours(rx[0].PHYPayload), time.Now()) {
+	at, quality, _, known := e.clock.frameTime(rx[0].Time, rx[0].Heard)
+	if !known || !e.mqtt.Connected() || !e.sharing.allow(session.Ours(rx[0].PHYPayload), time.Now()) {
 		e.metrics.shared.WithLabelValues("not_sent").Inc()
 		return
 	}
-	at, quality := frameTime(rx[0].Time, rx[0].Heard)
 	f := uplink.Frame{
 		V: uplink.Version, Time: at, TimeQuality: quality, FreqHz: rx[0].FreqHz,
 		DataRate: uplink.DataRate(rx[0].DataRate), RX: receptions(rx), PHYPayload: rx[0].PHYPayload,

@@ -1,19 +1,12 @@
 package edge
 
 import (
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/brocaar/lorawan"
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	session "modellregion/edge/lorawan"
 	"modellregion/uplink"
@@ -22,69 +15,59 @@ import (
 // store is the edge's one database: sessions and outbox change in the same
 // transaction, so that no crash can separate a frame counter from the uplink
 // it belongs to.
+//
+// A gateway has a card that forgets and a supply that fails. What the store
+// returns is what was written, or it says what is missing: a damaged session is
+// never a device without history, nor a damaged file an empty one.
 type store struct {
-	db    *bolt.DB
-	epoch string
+	db     *bolt.DB
+	dir    string
+	epoch  string
+	ledger atomic.Pointer[ledger] // of the last commit
+
+	repaired []string
+
+	// What follows belongs to the goroutine that commits.
+	undatedKey uint64 // the last one given out
+	broken     map[lorawan.EUI64]error
 }
 
-// The buckets. The outbox is keyed by sequence number, big endian; its values
-// are the number of the domain, one byte, and the uplink as JSON.
+// The buckets. Every record ends with a checksum of key and value. The outbox
+// is keyed by sequence number, big endian; its values are the number of the
+// domain, one byte, and the uplink as JSON. A device has a record both in
+// sessions and in nonces, so that neither can be missing without notice.
 var (
 	bucketMeta     = []byte("meta")
 	bucketSessions = []byte("sessions")
 	bucketNonces   = []byte("nonces")  // of each device, by DevEUI
 	bucketAirtime  = []byte("airtime") // of each gateway, by its EUI
 	bucketOutbox   = []byte("outbox")
+	bucketUndated  = []byte("undated") // uplinks whose time is not known yet, by a rising number
+	bucketLedger   = []byte("ledger")
 
+	keyFormat  = []byte("format")
 	keyEpoch   = []byte("epoch")
 	keyDevices = []byte("devices")
+	keyLedger  = []byte("ledger")
 )
 
-const lockTimeout = 5 * time.Second
-
-func openStore(dir string) (*store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make the edge's folder: %w", err)
-	}
-	path := filepath.Join(dir, "edge.db")
-	// No free list on disk: it is rebuilt at start and would be written with
-	// every commit.
-	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
-	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("open %s: another process has it open", path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	s := &store{db: db}
-	err = db.Update(func(tx *bolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketSessions, bucketNonces, bucketAirtime, bucketOutbox} {
-			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
-				return err
-			}
-		}
-		if err := migrate(tx); err != nil {
-			return err
-		}
-		meta := tx.Bucket(bucketMeta)
-		if epoch := meta.Get(keyEpoch); epoch != nil {
-			s.epoch = string(epoch)
-			return nil
-		}
-		var drawn [4]byte
-		if _, err := rand.Read(drawn[:]); err != nil {
-			return err
-		}
-		s.epoch = hex.EncodeToString(drawn[:])
-		return meta.Put(keyEpoch, []byte(s.epoch))
-	})
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
-	}
-	return s, nil
-}
-
 func (s *store) close() error { return s.db.Close() }
+
+// repairs returns what was not right when the store was opened and is now, each
+// as a sentence for the log.
+func (s *store) repairs() []string { return s.repaired }
+
+// depth returns the number of uplinks in the outbox.
+func (s *store) depth() int { return int(s.ledger.Load().held[inOutbox].records) }
+
+// outboxBytes returns the size of the values in the outbox.
+func (s *store) outboxBytes() int64 { return int64(s.ledger.Load().held[inOutbox].bytes) }
+
+// undatedCount returns the number of uplinks whose time is not known yet.
+func (s *store) undatedCount() int { return int(s.ledger.Load().held[inUndated].records) }
+
+// droppedTotal returns how many uplinks were ever given up.
+func (s *store) droppedTotal() uint64 { return s.ledger.Load().dropped }
 
 // group is what one commit makes durable.
 type group struct {
@@ -93,7 +76,10 @@ type group struct {
 	joined    map[lorawan.EUI64]*session.State // those of states whose nonces have changed
 	airtime   map[lorawan.EUI64][]byte         // of gateways
 	confirmed []uint64
-	devices   []byte // a new device list
+	devices   []byte    // a new device list
+	dropped   []uint64  // uplinks in the outbox that are given up
+	undated   []undated // uplinks whose time is not known yet
+	dated     []uint64  // keys of undated ones that have got a time and are among uplinks
 	down      []answer
 	notes     []note // to be published afterwards, best effort
 	began     time.Time
@@ -106,216 +92,125 @@ type outgoing struct {
 
 // keeps reports whether there is anything to be written to disk.
 func (g *group) keeps() bool {
-	return len(g.uplinks) > 0 || len(g.states) > 0 || len(g.airtime) > 0 || len(g.confirmed) > 0 || g.devices != nil
+	return len(g.uplinks) > 0 || len(g.states) > 0 || len(g.airtime) > 0 || len(g.confirmed) > 0 || len(g.dropped) > 0 ||
+		len(g.undated) > 0 || len(g.dated) > 0 || g.devices != nil
 }
 
 func (g *group) empty() bool { return !g.keeps() && len(g.notes) == 0 }
 
 // commit writes a group in one transaction and returns when it is on disk. One
-// that has nothing to be kept costs the disk nothing.
+// that has nothing to be kept costs the disk nothing. Only one goroutine may
+// call it at a time.
 func (s *store) commit(g *group) error {
 	if !g.keeps() {
 		return nil
 	}
-	return s.db.Update(func(tx *bolt.Tx) error {
-		outbox := tx.Bucket(bucketOutbox)
-		outbox.FillPercent = 0.9 // keys only ever rise
-		seq := outbox.Sequence()
-		for i := range g.uplinks {
-			o := &g.uplinks[i]
-			seq++
-			o.uplink.Seq = seq
-			value := o.uplink.AppendJSON([]byte{domainNumber(o.domain)})
-			if err := outbox.Put(seqKey(seq), value); err != nil {
-				return fmt.Errorf("keep uplink %d: %w", seq, err)
+	last := s.undatedKey
+	err := s.update(func(c *change) error {
+		for _, step := range []func(*group) error{c.putUplinks, c.deleteUplinks, c.putStates} {
+			if err := step(g); err != nil {
+				return err
 			}
 		}
-		if err := outbox.SetSequence(seq); err != nil {
-			return fmt.Errorf("keep sequence number %d: %w", seq, err)
-		}
-		for _, n := range g.confirmed {
-			if err := outbox.Delete(seqKey(n)); err != nil {
-				return fmt.Errorf("delete uplink %d: %w", n, err)
-			}
-		}
-		sessions := tx.Bucket(bucketSessions)
-		for eui, state := range g.states {
-			value, err := state.MarshalBinary()
-			if err != nil {
-				return fmt.Errorf("keep session of %s: %w", eui, err)
-			}
-			if err := sessions.Put(eui[:], value); err != nil {
-				return fmt.Errorf("keep session of %s: %w", eui, err)
-			}
-		}
-		for eui, state := range g.joined {
-			if err := tx.Bucket(bucketNonces).Put(eui[:], state.MarshalNonces()); err != nil {
-				return fmt.Errorf("keep nonces of %s: %w", eui, err)
-			}
+		var err error
+		if last, err = c.putUndated(g, last); err != nil {
+			return err
 		}
 		for eui, record := range g.airtime {
-			if err := tx.Bucket(bucketAirtime).Put(eui[:], record); err != nil {
+			if err := c.put(bucketAirtime, eui[:], record); err != nil {
 				return fmt.Errorf("keep airtime of gateway %s: %w", eui, err)
 			}
 		}
 		if g.devices != nil {
-			if err := tx.Bucket(bucketMeta).Put(keyDevices, g.devices); err != nil {
+			if err := c.put(bucketMeta, keyDevices, g.devices); err != nil {
 				return fmt.Errorf("keep device list: %w", err)
 			}
 		}
 		return nil
 	})
-}
-
-// sessions returns the saved state of every device.
-func (s *store) sessions() (map[lorawan.EUI64]session.State, error) {
-	out := map[lorawan.EUI64]session.State{}
-	err := s.db.View(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketSessions).ForEach(func(k, v []byte) error {
-			var eui lorawan.EUI64
-			if len(k) != len(eui) {
-				return fmt.Errorf("session key %x is no DevEUI", k)
-			}
-			copy(eui[:], k)
-			state := session.State{DevEUI: eui}
-			if err := errors.Join(state.UnmarshalBinary(v), state.UnmarshalNonces(tx.Bucket(bucketNonces).Get(k))); err != nil {
-				return fmt.Errorf("session of %s: %w", eui, err)
-			}
-			out[eui] = state
-			return nil
-		})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
+	if err == nil {
+		s.undatedKey = last
 	}
-	return out, nil
+	return err
 }
 
-// migrate brings records of an earlier version up to date: its sessions hold
-// the nonces, which are a record of their own now.
-func migrate(tx *bolt.Tx) error {
-	sessions, nonces := tx.Bucket(bucketSessions), tx.Bucket(bucketNonces)
-	old := map[string]session.State{}
-	err := sessions.ForEach(func(k, v []byte) error {
-		if session.RecordVersion(v) != 1 {
-			return nil
-		}
-		var state session.State
-		if err := state.UnmarshalBinary(v); err != nil {
-			return fmt.Errorf("session of %x: %w", k, err)
-		}
-		old[string(k)] = state
+func (c *change) putUplinks(g *group) error {
+	if len(g.uplinks) == 0 {
 		return nil
-	})
-	if err != nil {
-		return err
 	}
-	for k, state := range old {
+	outbox := c.tx.Bucket(bucketOutbox)
+	outbox.FillPercent = 0.9 // keys only ever rise
+	for i := range g.uplinks {
+		o := &g.uplinks[i]
+		c.ledger.seq++
+		o.uplink.Seq = c.ledger.seq
+		if err := c.put(bucketOutbox, numberKey(o.uplink.Seq), outboxRecord(o)); err != nil {
+			return fmt.Errorf("keep uplink %d: %w", o.uplink.Seq, err)
+		}
+	}
+	if err := outbox.SetSequence(c.ledger.seq); err != nil {
+		return fmt.Errorf("keep sequence number %d: %w", c.ledger.seq, err)
+	}
+	return nil
+}
+
+func (c *change) deleteUplinks(g *group) error {
+	for _, seq := range g.confirmed {
+		if _, err := c.delete(bucketOutbox, numberKey(seq)); err != nil {
+			return fmt.Errorf("delete uplink %d: %w", seq, err)
+		}
+	}
+	for _, seq := range g.dropped {
+		there, err := c.delete(bucketOutbox, numberKey(seq))
+		if err != nil {
+			return fmt.Errorf("give up uplink %d: %w", seq, err)
+		}
+		if there {
+			c.ledger.dropped++
+		}
+	}
+	return nil
+}
+
+func (c *change) putStates(g *group) error {
+	nonces := c.tx.Bucket(bucketNonces)
+	for eui, state := range g.states {
 		record, err := state.MarshalBinary()
 		if err == nil {
-			err = errors.Join(sessions.Put([]byte(k), record), nonces.Put([]byte(k), state.MarshalNonces()))
+			err = c.put(bucketSessions, eui[:], record)
+		}
+		if err == nil && g.joined[eui] == nil && nonces.Get(eui[:]) == nil {
+			err = c.put(bucketNonces, eui[:], state.MarshalNonces())
 		}
 		if err != nil {
-			return fmt.Errorf("session of %x: %w", k, err)
+			return fmt.Errorf("keep session of %s: %w", eui, err)
+		}
+	}
+	for eui, state := range g.joined {
+		if err := c.put(bucketNonces, eui[:], state.MarshalNonces()); err != nil {
+			return fmt.Errorf("keep nonces of %s: %w", eui, err)
 		}
 	}
 	return nil
 }
 
-// airtime calls take with the record of each gateway.
-func (s *store) airtime(take func(lorawan.EUI64, []byte) error) error {
-	err := s.db.View(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketAirtime).ForEach(func(k, v []byte) error {
-			var eui lorawan.EUI64
-			if len(k) != len(eui) {
-				return fmt.Errorf("key %x is no gateway", k)
-			}
-			copy(eui[:], k)
-			return take(eui, v)
-		})
-	})
-	if err != nil {
-		return fmt.Errorf("read airtime: %w", err)
-	}
-	return nil
-}
-
-// deviceList returns the list kept last, or nil.
-func (s *store) deviceList() ([]byte, error) {
-	var out []byte
-	err := s.db.View(func(tx *bolt.Tx) error {
-		out = slices.Clone(tx.Bucket(bucketMeta).Get(keyDevices))
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read device list: %w", err)
-	}
-	return out, nil
-}
-
-// record is an uplink in the outbox, as JSON.
-type record struct {
-	seq    uint64
-	domain uplink.Domain
-	json   []byte
-}
-
-// after returns up to limit records beyond a sequence number for which keep
-// holds, and the last sequence number it looked at.
-func (s *store) after(seq uint64, limit int, keep func(uint64) bool) ([]record, uint64, error) {
-	var out []record
-	err := s.db.View(func(tx *bolt.Tx) error {
-		c := tx.Bucket(bucketOutbox).Cursor()
-		for k, v := c.Seek(seqKey(seq + 1)); k != nil && len(out) < limit; k, v = c.Next() {
-			seq = binary.BigEndian.Uint64(k)
-			if keep(seq) {
-				out = append(out, toRecord(seq, v))
-			}
+// putUndated keeps uplinks without a time under the keys beyond last, deletes
+// those that have got one, and returns the last key.
+func (c *change) putUndated(g *group, last uint64) (uint64, error) {
+	for i := range g.undated {
+		record, err := g.undated[i].record()
+		if err == nil {
+			last++
+			err = c.put(bucketUndated, numberKey(last), record)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("read outbox: %w", err)
-	}
-	return out, seq, nil
-}
-
-// get returns those of the records that are still in the outbox.
-func (s *store) get(seqs []uint64) ([]record, error) {
-	var out []record
-	err := s.db.View(func(tx *bolt.Tx) error {
-		outbox := tx.Bucket(bucketOutbox)
-		for _, seq := range seqs {
-			if v := outbox.Get(seqKey(seq)); v != nil {
-				out = append(out, toRecord(seq, v))
-			}
+		if err != nil {
+			return 0, fmt.Errorf("keep uplink of %s without a time: %w", g.undated[i].uplink.DevEUI, err)
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read outbox: %w", err)
 	}
-	return out, nil
-}
-
-// depth counts the records in the outbox. It reads the whole index.
-func (s *store) depth() (int, error) {
-	n := 0
-	err := s.db.View(func(tx *bolt.Tx) error {
-		n = tx.Bucket(bucketOutbox).Stats().KeyN
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("count outbox: %w", err)
+	for _, key := range g.dated {
+		if _, err := c.delete(bucketUndated, numberKey(key)); err != nil {
+			return 0, fmt.Errorf("delete uplink %d without a time: %w", key, err)
+		}
 	}
-	return n, nil
+	return last, nil
 }
-
-// toRecord copies a value out of the transaction it lives in.
-func toRecord(seq uint64, value []byte) record {
-	return record{seq: seq, domain: uplink.Domains()[int(value[0])%len(uplink.Domains())], json: slices.Clone(value[1:])}
-}
-
-func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
-
-func domainNumber(d uplink.Domain) byte { return byte(slices.Index(uplink.Domains(), d)) }

@@ -71,7 +71,7 @@ const (
 // and is not a reading.
 type Event struct {
 	V       int       `json:"v"`
-	Time    time.Time `json:"time"`
+	Time    time.Time `json:"time,omitzero"` // left out while the edge's clock is not set
 	DevEUI  EUI       `json:"dev_eui"`
 	Event   string    `json:"event"` // EventJoin and its like; a newer edge may know more
 	Detail  string    `json:"detail,omitempty"`
@@ -109,6 +109,9 @@ type Status struct {
 	Epoch       string    `json:"epoch,omitempty"`
 	DeviceList  uint64    `json:"device_list,omitempty"` // DeviceList.Version in use
 	OutboxDepth int       `json:"outbox_depth"`          // uplinks not yet confirmed
+	GivenUp     uint64    `json:"given_up,omitempty"`    // uplinks given up since the database was created, for the outbox was over its limits
+	Undated     int       `json:"undated,omitempty"`     // uplinks that wait for the clock to be set
+	Disk        string    `json:"disk,omitempty"`        // why the disk refuses; then the edge works from memory
 
 	// UnknownGateways spoke to the edge and are not on its list: at most
 	// MaxUnknownGateways, those heard last.
@@ -130,9 +133,9 @@ type UnknownGateway struct {
 // forwarder since its last report.
 type GatewayStats struct {
 	V          int       `json:"v"`
-	Time       time.Time `json:"time"`
-	Received   uint32    `json:"received"`    // packets heard
-	ReceivedOK uint32    `json:"received_ok"` // with a good CRC
+	Time       time.Time `json:"time,omitzero"` // left out while the edge's clock is not set
+	Received   uint32    `json:"received"`      // packets heard
+	ReceivedOK uint32    `json:"received_ok"`   // with a good CRC
 	Forwarded  uint32    `json:"forwarded"`
 	AckedPct   float64   `json:"acked_pct"` // share of datagrams acknowledged, 0 to 100
 	Sent       uint32    `json:"sent"`      // downlinks put on the air

@@ -98,6 +98,10 @@ type (
 		addr   lorawan.DevAddr
 		device lorawan.EUI64
 	}
+	seenBefore struct {
+		fCnt, next uint32
+		last, now  time.Time // when the device was heard last; zero: not known
+	}
 )
 
 func (e unknownAddr) Error() string {
@@ -106,6 +110,18 @@ func (e unknownAddr) Error() string {
 
 func (e wrongMIC) Error() string {
 	return fmt.Sprintf("MIC is wrong for the session of DevAddr %s: is the NwkSKey that of device %s?", e.addr, e.device)
+}
+
+func (e seenBefore) Error() string {
+	s := fmt.Sprintf("FCnt %d was seen before, the next is %d", e.fCnt, e.next)
+	if e.last.IsZero() {
+		return s
+	}
+	layout := time.TimeOnly
+	if e.now.Sub(e.last) > 12*time.Hour {
+		layout = time.DateTime
+	}
+	return s + " (last heard " + e.last.Local().Format(layout) + ")"
 }
 
 // reset accepts the frame of a personalised device that has begun its counter
@@ -197,7 +213,7 @@ func (n *Network) observe(d *device, s *Session, data *Data, f *dataFrame, rx []
 // the device repeats it because it did not hear the answer.
 func (n *Network) refuseOld(f *dataFrame, d *device, s *Session, fCnt uint32, rx []radio.Frame) Decision {
 	if fCnt+1 != s.NextFCntUp {
-		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: fmt.Errorf("FCnt %d was seen before, the next is %d", fCnt, s.NextFCntUp)}
+		return Decision{DevEUI: d.DevEUI, Dropped: Replayed, Detail: seenBefore{fCnt, s.NextFCntUp, s.Heard, rx[0].Heard}}
 	}
 	dec := Decision{DevEUI: d.DevEUI, Dropped: Repeated, Detail: fmt.Errorf("FCnt %d is repeated", fCnt)}
 	if !f.confirmed || s != d.state.Active || rx[0].Heard.Sub(s.Heard) > repeatsWithin || d.repeats >= maxRepeats {
