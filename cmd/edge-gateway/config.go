@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/goccy/go-yaml"
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,7 +32,22 @@ type config struct {
 	LoRaWAN  lorawan.Config    `yaml:"lorawan"`
 	Share    float64           `yaml:"share_frames"`
 	Internal string            `yaml:"internal"`
-	MQTT     struct {
+
+	Clock          string        `yaml:"clock"`
+	DevicesFile    string        `yaml:"devices_file"`
+	CommitInterval time.Duration `yaml:"commit_interval"`
+	DedupWindow    time.Duration `yaml:"dedup_window"`
+	Window         int           `yaml:"window"`
+	Outbox         struct {
+		MaxBytes byteSize      `yaml:"max_bytes"`
+		MaxAge   time.Duration `yaml:"max_age"`
+	} `yaml:"outbox"`
+	Watchdog struct {
+		Silence time.Duration `yaml:"silence"`
+		Stuck   time.Duration `yaml:"stuck"`
+	} `yaml:"watchdog"`
+
+	MQTT struct {
 		URL          string `yaml:"url"`
 		PasswordFile string `yaml:"password_file"`
 		CAFile       string `yaml:"ca_file"`
@@ -39,12 +55,23 @@ type config struct {
 	Station stationConfig `yaml:"station"`
 }
 
+// defaults are those that the example shows.
+func defaults() config {
+	c := config{
+		DataDir: "/var/lib/modellregion-edge", UDP: "127.0.0.1:1700", Internal: "127.0.0.1:9091", Share: edge.DefaultShare,
+		Clock: clockHost, CommitInterval: 50 * time.Millisecond, DedupWindow: 200 * time.Millisecond, Window: 4096,
+	}
+	c.Outbox.MaxBytes, c.Outbox.MaxAge = 1e9, 7*24*time.Hour
+	c.Watchdog.Silence, c.Watchdog.Stuck = 15*time.Minute, 30*time.Minute
+	return c
+}
+
 func loadConfig(path string) (config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return config{}, fmt.Errorf("read configuration: %w", err)
 	}
-	c := config{DataDir: "/var/lib/modellregion-edge", UDP: "127.0.0.1:1700", Internal: "127.0.0.1:9091", Share: edge.DefaultShare}
+	c := defaults()
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
@@ -74,6 +101,8 @@ func (c *config) Validate() error {
 	if _, err := lorawan.New(c.LoRaWAN); err != nil {
 		need(false, "lorawan", "%v", err)
 	}
+	need(c.Clock == clockHost || c.Clock == clockSynced, "clock", "%q, want %s or %s", c.Clock, clockHost, clockSynced)
+	errs = append(errs, c.checkLimits()...)
 	need(c.Share >= 0 && c.Share <= 1000, "share_frames", "%v, want 0 to 1000 frames per second", c.Share)
 	u, err := url.Parse(c.MQTT.URL)
 	shown := c.MQTT.URL
@@ -86,12 +115,65 @@ func (c *config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// checkLimits returns which times and sizes are wrong.
+func (c *config) checkLimits() (errs []error) {
+	within := func(path string, d, least, most time.Duration, offAllowed bool) {
+		if d >= least && d <= most || d == 0 && offAllowed {
+			return
+		}
+		off := ""
+		if offAllowed && least > 0 {
+			off = ", or 0 for never"
+		}
+		errs = append(errs, fmt.Errorf("  %s: %v, want %v to %v%s", path, d, least, most, off))
+	}
+	const year = 365 * 24 * time.Hour
+	within("commit_interval", c.CommitInterval, time.Millisecond, 10*time.Second, false)
+	within("dedup_window", c.DedupWindow, 0, 2*time.Second, true)
+	within("outbox.max_age", c.Outbox.MaxAge, time.Minute, year, false)
+	within("watchdog.silence", c.Watchdog.Silence, time.Minute, year, true)
+	within("watchdog.stuck", c.Watchdog.Stuck, time.Minute, year, true)
+	if c.Window < 1 || c.Window > maxWindow {
+		errs = append(errs, fmt.Errorf("  window: %d, want 1 to %d uplinks", c.Window, maxWindow))
+	}
+	if c.Outbox.MaxBytes < minOutbox {
+		errs = append(errs, fmt.Errorf("  outbox.max_bytes: %d bytes, want at least %d", c.Outbox.MaxBytes, int64(minOutbox)))
+	}
+	return errs
+}
+
+// When the clock of the host is believed.
+const (
+	clockHost   = "host"   // when its time is possible
+	clockSynced = "synced" // only while the kernel says that a time server has set it
+)
+
+const (
+	maxWindow = 100_000 // uplinks; some 100 bytes each in memory
+	minOutbox = 1e6     // bytes
+)
+
+// never returns what package edge takes for never: zero is a default there.
+func never(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
+}
+
 // edge turns the file into what package edge takes, reading secrets and
 // certificates.
 func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Config, error) {
+	earliest, err := buildDate()
+	if err != nil {
+		return edge.Config{}, err
+	}
 	out := edge.Config{
 		Name: c.Name, Dir: c.DataDir, UDP: c.UDP, UDPRate: c.UDPRate, Gateways: c.Gateways,
 		LoRaWAN: c.LoRaWAN, Share: c.Share, MQTT: edge.MQTT{URL: c.MQTT.URL},
+		CommitInterval: c.CommitInterval, DedupWindow: never(c.DedupWindow), Window: c.Window,
+		MaxOutboxBytes: int64(c.Outbox.MaxBytes), MaxOutboxAge: c.Outbox.MaxAge, DevicesFile: c.DevicesFile,
+		SyncedClock: c.Clock == clockSynced, Earliest: earliest, Silence: never(c.Watchdog.Silence), Stuck: never(c.Watchdog.Stuck),
 		Version: version, Log: log, Metrics: metrics,
 	}
 	if path := c.MQTT.PasswordFile; path != "" {
@@ -108,7 +190,6 @@ func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Con
 		}
 		out.MQTT.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	var err error
 	out.Station, err = c.Station.edge()
 	return out, err
 }

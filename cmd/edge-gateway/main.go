@@ -1,8 +1,10 @@
 // The edge-gateway command runs on a LoRaWAN gateway, or beside several: it
 // hears frames from packet forwarders and publishes decoded uplinks over MQTT,
-// keeping them on disk until the platform has stored them.
+// keeping them on disk until the platform has stored them. It also shows what a
+// running one hears and knows.
 //
-// It knows flags, configuration and wiring; the work is package edge's.
+// It knows flags, configuration, wiring, systemd and what is shown; the work is
+// package edge's.
 package main
 
 import (
@@ -13,7 +15,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,23 +22,41 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/edge"
 )
 
-// version is set by the linker for a release.
-var version = "dev"
+// These are set by the linker for a release.
+var (
+	version = "dev"
+	built   = "" // the date, like 2026-11-24
+)
+
+// buildDate returns when the release was built, or the zero time for none. No
+// frame was received before.
+func buildDate() (time.Time, error) {
+	if built == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.DateOnly, built)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("build date %q of the program: %w", built, err)
+	}
+	return t, nil
+}
 
 const usage = `Decodes LoRaWAN frames on a gateway and publishes them, losing nothing when power, link or broker fail.
 
 Usage:
-  edge-gateway [flags] run CONFIG     run the gateway
-  edge-gateway [flags] check CONFIG   check a configuration
-  edge-gateway version                print the version
+  edge-gateway [-log level] run CONFIG   run the gateway
+  edge-gateway check CONFIG              check a configuration
+  edge-gateway frames [flags] CONFIG     show what a running gateway hears, and what becomes of it
+  edge-gateway devices [flags] CONFIG    list the devices of a running gateway and their sessions
+  edge-gateway version                   print the version
 
 CONFIG is a YAML file; deploy/edge-gateway.example.yaml explains every key.
+"edge-gateway frames -help" and "edge-gateway devices -help" explain what they show.
 
 Flags:
 `
@@ -56,33 +75,74 @@ func main() {
 // standard library: a reflecting one would double the size of the binary's
 // own code (docs/adr/0003).
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags := flag.NewFlagSet("edge-gateway", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := newFlags("edge-gateway", usage, stderr)
 	var level slog.Level
 	flags.TextVar(&level, "log", slog.LevelInfo, "least `level` of log lines: debug, info, warn or error; debug tells why each frame was dropped")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("%w (see --help)", err)
+	err := flags.Parse(args)
+	if err == nil {
+		err = command(ctx, flags.Args(), stdout, stderr, level)
+	} else if !errors.Is(err, flag.ErrHelp) {
+		err = fmt.Errorf("%w (see -help)", err)
 	}
-	command, operands := flags.Arg(0), flags.Args()
-	switch {
-	case command == "version" && len(operands) == 1:
+	if errors.Is(err, flag.ErrHelp) {
+		return nil // it was shown
+	}
+	return err
+}
+
+func command(ctx context.Context, args []string, stdout, stderr io.Writer, level slog.Level) error {
+	name := ""
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	switch name {
+	case "run":
+		path, err := configPath(newFlags(name, usage, stderr), args)
+		if err != nil {
+			return err
+		}
+		return gateway(ctx, path, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
+	case "check":
+		path, err := configPath(newFlags(name, usage, stderr), args)
+		if err != nil {
+			return err
+		}
+		return check(path, stdout)
+	case "frames":
+		return showFrames(ctx, args, stdout, stderr)
+	case "devices":
+		return showDevices(ctx, args, stdout, stderr)
+	case "version":
+		if len(args) > 0 {
+			return fmt.Errorf("version wants nothing more, got %q", args)
+		}
 		_, err := fmt.Fprintln(stdout, version)
 		return err
-	case command == "check" && len(operands) == 2:
-		return check(operands[1], stdout)
-	case command == "run" && len(operands) == 2:
-		return gateway(ctx, operands[1], slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})))
-	case command == "check" || command == "run":
-		return fmt.Errorf("%s wants one CONFIG, got %d (see --help)", command, len(operands)-1)
 	default:
-		return fmt.Errorf("command %q is unknown, want run, check or version (see --help)", command)
+		return fmt.Errorf("command %q is unknown, want run, check, frames, devices or version (see -help)", name)
 	}
+}
+
+// newFlags returns the flags of a command with what its help says above them.
+func newFlags(name, help string, stderr io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, help)
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// configPath reads the flags of a command and the one operand after them.
+func configPath(flags *flag.FlagSet, args []string) (string, error) {
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() != 1 {
+		return "", fmt.Errorf("%s wants one CONFIG, after its flags, got %d (see -help)", flags.Name(), flags.NArg())
+	}
+	return flags.Arg(0), nil
 }
 
 // check says whether a configuration is good.
@@ -107,6 +167,10 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	watch, err := newNotifier(log)
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", cfg.Internal)
 	if err != nil {
 		return fmt.Errorf("open internal port: %w", err)
@@ -119,30 +183,6 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.Run(ctx) })
 	group.Go(func() error { return serve(ctx, listener, handler(e, metrics)) })
+	group.Go(func() error { return watch.run(ctx, e) })
 	return group.Wait()
-}
-
-func handler(e *edge.Edge, metrics *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := e.Ready(); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		fmt.Fprintln(w, "ready")
-	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	return mux
-}
-
-// serve answers HTTP until ctx ends.
-func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = s.Close() }) // Serve tells the error
-	defer stop()
-	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serve health and metrics: %w", err)
-	}
-	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"modellregion/uplink"
 )
@@ -38,14 +41,27 @@ func TestCommandLine(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, &out, &help); err != nil || !strings.Contains(help.String(), "edge-gateway.example.yaml") {
 		t.Errorf("help: %v\n%s", err, help.String())
 	}
+	for _, command := range []string{"frames", "devices"} {
+		help.Reset()
+		if err := run(t.Context(), []string{command, "-help"}, &out, &help); err != nil || !strings.Contains(help.String(), "edge-gateway "+command+" [flags] CONFIG") ||
+			!strings.Contains(help.String(), "-json") {
+			t.Errorf("help of %s: %v\n%s", command, err, help.String())
+		}
+	}
 	if err := run(t.Context(), []string{"version"}, &out, io.Discard); err != nil || out.String() != version+"\n" {
 		t.Errorf("version: %q (%v)", out.String(), err)
 	}
 	for args, want := range map[string]string{
 		"":                "command \"\" is unknown",
-		"dance":           "command \"dance\" is unknown, want run, check or version",
-		"check":           "check wants one CONFIG, got 0",
-		"run a b":         "run wants one CONFIG, got 2",
+		"dance":           "command \"dance\" is unknown, want run, check, frames, devices or version",
+		"check":           "check wants one CONFIG, after its flags, got 0",
+		"run a b":         "run wants one CONFIG, after its flags, got 2",
+		"frames -n 300 x": "frames: -n 300, want 0 to 256",
+		"frames -n x y":   `invalid value "x" for flag -n`,
+		"devices x -json": "devices wants one CONFIG, after its flags, got 2",
+		"frames /none":    "/none",
+		"devices /none":   "/none",
+		"version x":       "version wants nothing more",
 		"-log loud check": "loud",
 		"check /none":     "/none",
 	} {
@@ -69,6 +85,14 @@ func TestCheckConfiguration(t *testing.T) {
 		{"station for other machines", "  listen: \"\"", "  listen: 0.0.0.0:3001", "station.cert_file and station.key_file too"},
 		{"station's port", "  listen: \"\"", "  listen: here", `station.listen: "here"`},
 		{"password in the URL", "ssl://mqtt.", "ssl://rathaus:geheim@mqtt.", `mqtt.url: "ssl://rathaus:xxxxx@mqtt.`},
+		{"commit interval", "commit_interval: 50ms", "commit_interval: 0s", "commit_interval: 0s, want 1ms to 10s"},
+		{"deduplication", "dedup_window: 200ms", "dedup_window: 3s", "dedup_window: 3s, want 0s to 2s"},
+		{"window", "window: 4096", "window: 0", "window: 0, want 1 to 100000 uplinks"},
+		{"no unit", "max_bytes: 1GB", "max_bytes: 1000000000", `"1000000000" is no size, want a whole number with`},
+		{"little room", "max_bytes: 1GB", "max_bytes: 1kB", "outbox.max_bytes: 1000 bytes, want at least 1000000"},
+		{"age", "max_age: 168h", "max_age: 1s", "outbox.max_age: 1s, want 1m0s to 8760h0m0s"},
+		{"silence", "silence: 15m", "silence: 10s", "watchdog.silence: 10s, want 1m0s to 8760h0m0s, or 0 for never"},
+		{"stuck", "stuck: 30m", "stuck: -1s", "watchdog.stuck: -1s, want"},
 		{"gateway", "gateways: []", "gateways: [xyz]", "EUI"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -78,6 +102,63 @@ func TestCheckConfiguration(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key that is left out has the value that the example shows.
+func TestExampleShowsTheDefaults(t *testing.T) {
+	shown, err := loadConfig(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "edge.yaml")
+	required := fmt.Sprintf("name: %s\nlorawan: {region: EU868}\nmqtt: {url: %q}\n", shown.Name, shown.MQTT.URL)
+	if err := os.WriteFile(path, []byte(required), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	least, err := loadConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The one has no password, the others are package edge's defaults.
+	shown.MQTT.PasswordFile, shown.LoRaWAN.StatusEvery, shown.UDPRate, shown.Gateways = "", 0, 0, nil
+	if diff := cmp.Diff(shown, least); diff != "" {
+		t.Errorf("the example differs from the defaults: %s", diff)
+	}
+}
+
+// Zero is never, which package edge does not take for its default.
+func TestZeroIsNever(t *testing.T) {
+	c := defaults()
+	c.DedupWindow, c.Watchdog.Silence, c.Watchdog.Stuck = 0, 0, 0
+	got, err := c.edge(nil, nil)
+	if err != nil || got.DedupWindow >= 0 || got.Silence >= 0 || got.Stuck >= 0 {
+		t.Errorf("%+v (%v)", got, err)
+	}
+	if got.MaxOutboxBytes != 1e9 || got.MaxOutboxAge != 168*time.Hour || got.CommitInterval != 50*time.Millisecond || got.Window != 4096 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestByteSize(t *testing.T) {
+	for text, want := range map[string]byteSize{
+		"1GB": 1e9, "500 MB": 500e6, "3kB": 3000, "1KiB": 1024, "2MiB": 2 << 20, "4GiB": 4 << 30, "0MB": 0,
+		"1": -1, "GB": -1, "1.5GB": -1, "-1MB": -1, "1mb": -1, "99999999999GB": -1, "": -1,
+	} {
+		got := byteSize(-1)
+		if err := got.UnmarshalText([]byte(text)); got != want || (err == nil) != (want >= 0) {
+			t.Errorf("%q: %d (%v), want %d", text, got, err, want)
+		}
+	}
+}
+
+func FuzzByteSize(f *testing.F) {
+	f.Add("500MB")
+	f.Fuzz(func(t *testing.T, text string) {
+		var s byteSize
+		if err := s.UnmarshalText([]byte(text)); err == nil && s < 0 {
+			t.Errorf("%q is %d", text, s)
+		}
+	})
 }
 
 func TestStationTokens(t *testing.T) {
@@ -131,30 +212,70 @@ func (l *log) String() string {
 	return l.buf.String()
 }
 
-// The gateway starts without its broker, says that it is not ready, and ends
-// when asked to.
-func TestRunWithoutBroker(t *testing.T) {
+// started is a gateway that runs as its program does.
+type started struct {
+	config   string // names the ports that it has
+	internal string
+	udp      string
+	told     *log
+	stop     func()
+}
+
+// start runs a gateway without a broker until the test ends; edit changes the
+// example.
+func start(t *testing.T, edit ...string) *started {
+	t.Helper()
 	dir := t.TempDir()
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte("secret-of-the-edge\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cfg := gatewayFile(t, "data_dir: /var/lib/modellregion-edge", "data_dir: "+dir, "127.0.0.1:1700", "127.0.0.1:0", "127.0.0.1:9091", "127.0.0.1:0",
+	edit = append(edit, "data_dir: /var/lib/modellregion-edge", "data_dir: "+dir, "127.0.0.1:1700", "127.0.0.1:0",
 		"ssl://mqtt.modellregion.example:8883", "tcp://127.0.0.1:1", "/etc/modellregion-edge/mqtt-password", password)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	var told log
-	go func() { done <- run(ctx, []string{"run", cfg}, io.Discard, &told) }()
-	internal := regexp.MustCompile(`internal=(\S+)`)
-	deadline := time.Now().Add(20 * time.Second)
-	for !internal.MatchString(told.String()) {
+	s := &started{told: &log{}}
+	var once sync.Once
+	s.stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	cfg := gatewayFile(t, append(edit, "127.0.0.1:9091", "127.0.0.1:0")...)
+	go func() { done <- run(ctx, []string{"run", cfg}, io.Discard, s.told) }()
+	t.Cleanup(s.stop)
+	ports := regexp.MustCompile(`udp=(\S+) .*internal=(\S+)`)
+	eventually(t, "the gateway runs", func() bool { return ports.MatchString(s.told.String()) })
+	found := ports.FindStringSubmatch(s.told.String())
+	s.udp, s.internal = found[1], found[2]
+	s.config = gatewayFile(t, append(edit, "127.0.0.1:9091", s.internal)...)
+	return s
+}
+
+// eventually waits until ok holds, and fails the test when it never does.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	const patience = 20 * time.Second
+	for deadline := time.Now().Add(patience); !ok(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("it does not start:\n%s", told.String())
+			t.Fatalf("%s: not within %v", what, patience)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/metrics": 200} {
-		resp, err := http.Get("http://" + internal.FindStringSubmatch(told.String())[1] + path)
+}
+
+// The gateway starts without its broker, says that it is not ready, and ends
+// when asked to.
+func TestRunWithoutBroker(t *testing.T) {
+	g := start(t)
+	for path, want := range map[string]int{
+		"/healthz": 200, "/readyz": 503, "/metrics": 200, "/devices": 200, "/frames": 200,
+		"/frames?n=257": 400, "/frames?n=x": 400, "/frames?follow=yes": 400, "/other": 404,
+	} {
+		resp, err := http.Get("http://" + g.internal + path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,11 +283,8 @@ func TestRunWithoutBroker(t *testing.T) {
 			t.Errorf("%s answers %d (%v), want %d", path, resp.StatusCode, err, want)
 		}
 	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if strings.Contains(told.String(), "secret-of-the-edge") {
+	g.stop()
+	if strings.Contains(g.told.String(), "secret-of-the-edge") {
 		t.Error("the log shows the password")
 	}
 }
