@@ -100,6 +100,9 @@ func (e *Edge) useDevices(list uplink.DeviceList) error {
 		known[d.DevEUI] = s
 	}
 	e.network.SetDevices(keys, func(eui lorawan.EUI64) (session.State, bool) {
+		if e.disk.owed != nil && e.disk.owed.states[eui] != nil {
+			return *e.disk.owed.states[eui], true // newer than what is on disk
+		}
 		s, ok := saved[eui]
 		return s, ok
 	})

@@ -219,7 +219,7 @@ func (e *Edge) released(g *group) {
 		default:
 			e.unsent = append(e.unsent, session.Result{DevEUI: a.device, ID: a.down.ID, Err: errNoRoom, NotSent: true})
 			e.metrics.downlinks.WithLabelValues("dropped").Inc()
-			e.cfg.Log.Warn("downlink dropped, too many are waiting", "dev_eui", a.device, "gateway", a.down.Gateway)
+			e.cfg.Log.Debug("downlink dropped, too many are waiting", "dev_eui", a.device, "gateway", a.down.Gateway)
 		}
 	}
 	for _, n := range g.notes {

@@ -66,6 +66,7 @@ func TestLookingAtAnEdge(t *testing.T) {
 	if v := told(t, e, "uplink, 1 reading, 5 lost before it"); v.DevEUI != uplink.EUI(abpEUI) || *v.FCnt != 5 || *v.FPort != 2 || v.DevAddr != abpAddr.String() {
 		t.Errorf("%+v", v)
 	}
+	told(t, e, "answered: MAC commands, in window 1 of 2")
 	s.hear(frame(t, abpAddr, abpKey, abpKey, 6, 77), time.Now())
 	if v := told(t, e, "codec: "); !strings.Contains(v.Text, "no port 77") {
 		t.Errorf("%+v", v)
@@ -187,7 +188,7 @@ func TestDamagedSession(t *testing.T) {
 	s.hear(abpFrame(t, 5), time.Now())
 	told(t, e, "dropped: no device with DevAddr "+abpAddr.String())
 	s.hear(joinRequest(t, 7), time.Now())
-	told(t, e, "join, DevAddr ")
+	told(t, e, "answered: join accept")
 	all, err := e.Devices(t.Context())
 	if err != nil || len(all) != 2 || all[0].Session != edge.SessionJoining || all[1].Session != edge.SessionDamaged || !strings.Contains(all[1].Error, "session record") {
 		t.Errorf("%+v (%v)", all, err)

@@ -77,13 +77,21 @@ func (l *link) arrive(payload []byte) {
 		}
 		seqs = append(seqs, u.Seq)
 	}
+	silent := l.silent
 	l.mu.Unlock()
-	if l.silent {
+	if silent {
 		return
 	}
 	for _, o := range l.outboxes {
 		o.stored(uplink.NewStored(b.Epoch, seqs))
 	}
+}
+
+// counts returns how many uplinks arrived, and how many arrived again.
+func (l *link) counts() (arrived, again int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.arrived), l.times
 }
 
 func someUplink(n int) outgoing {
@@ -127,6 +135,12 @@ func TestBacklogDoesNotDelayWhatIsNew(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				time.Sleep(time.Minute)
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+				l.mu.Lock()
+				defer l.mu.Unlock()
 				var last time.Time
 				for seq := range uint64(c.backlog) {
 					at, ok := l.arrived[seq+1]
@@ -154,10 +168,6 @@ func TestBacklogDoesNotDelayWhatIsNew(t *testing.T) {
 				if l.times > 0 {
 					t.Errorf("%d uplinks were sent again", l.times)
 				}
-				cancel()
-				if err := <-ended; err != nil {
-					t.Error(err)
-				}
 			})
 		})
 	}
@@ -180,32 +190,34 @@ func TestResend(t *testing.T) {
 		}
 		o.notify()
 		time.Sleep(29 * time.Second)
-		if len(l.arrived) != 10 || l.times != 0 {
-			t.Fatalf("%d uplinks of a window of 10, %d again", len(l.arrived), l.times)
+		if arrived, again := l.counts(); arrived != 10 || again != 0 {
+			t.Fatalf("%d uplinks of a window of 10, %d again", arrived, again)
 		}
 		var at []string // looked at each second, so the second after
-		before := l.times
+		before := 0
 		begin := time.Now().Add(-29 * time.Second)
 		for range 60 * 60 {
 			time.Sleep(time.Second)
-			if l.times > before {
+			if _, again := l.counts(); again > before {
 				at = append(at, fmt.Sprint(time.Since(begin).Round(time.Second)))
-				before = l.times
+				before = again
 			}
 		}
 		if want := "[31s 1m31s 3m31s 7m31s 15m31s 25m31s 35m31s 45m31s 55m31s]"; fmt.Sprint(at) != want {
 			t.Errorf("sent again at %v, want %s", at, want)
 		}
 		// The platform is back: everything arrives, the first ten once more.
+		l.mu.Lock()
 		l.silent = false
+		l.mu.Unlock()
 		o.reset()
 		time.Sleep(time.Minute)
-		if len(l.arrived) != 30 || len(o.flights) != 0 {
-			t.Errorf("%d uplinks arrived, %d are unconfirmed", len(l.arrived), len(o.flights))
-		}
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
+		}
+		if arrived, _ := l.counts(); arrived != 30 || len(o.flights) != 0 {
+			t.Errorf("%d uplinks arrived, %d are unconfirmed", arrived, len(o.flights))
 		}
 	})
 }

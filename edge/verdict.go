@@ -241,14 +241,12 @@ const maxVerdictText = 400 // bytes
 // oneLine makes a text safe to be shown: what strangers send may be quoted in
 // it.
 func oneLine(s string) string {
+	s = strings.ReplaceAll(s, "\n", "; ")
 	if len(s) > maxVerdictText {
 		s = s[:maxVerdictText] + "…"
 	}
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return ';'
-		case r == utf8.RuneError || !unicode.IsPrint(r):
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r

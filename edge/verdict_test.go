@@ -67,7 +67,7 @@ func TestVerdictOfFrames(t *testing.T) {
 		{"acknowledges, and gets no answer", nil, data(session.Data{}, func(dec *session.Decision) {
 			dec.Events = []session.Event{{Command: "c1", What: session.Acked}}
 			dec.Detail = errors.Join(errors.New("too long"), errors.New("too late"))
-		}), outcome{}, VerdictUplink, "uplink, no payload, command c1 acked, no answer: too long;too late"},
+		}), outcome{}, VerdictUplink, "uplink, no payload, command c1 acked, no answer: too long; too late"},
 		{"join", nil, session.Decision{DevEUI: someDevice, Join: &session.Join{DevAddr: lorawan.DevAddr{1, 0xab, 0, 0}}}, outcome{}, VerdictJoin, "join, DevAddr 01ab0000"},
 		{"dropped", nil, session.Decision{Dropped: session.UnknownDevice, Detail: errors.New("no device with DevAddr 01020304")}, outcome{}, VerdictDropped, "dropped: no device with DevAddr 01020304"},
 		{"dropped without a word", nil, session.Decision{Dropped: session.Malformed}, outcome{}, VerdictDropped, "dropped: not_lorawan"},
@@ -211,7 +211,7 @@ func TestVerdictsOfRefusals(t *testing.T) {
 			v.drop("rate", errors.New("from 10.0.0.7: too many"), time.Now())
 		}
 		v.drop("version", errors.New("from 10.0.0.8: \x1b[2Jversion\n9"), time.Now())
-		if got := strings.Join(texts(t, &v, 9), "|"); got != "refused: from 10.0.0.7: too many|refused: from 10.0.0.8: ?[2Jversion;9" {
+		if got := strings.Join(texts(t, &v, 9), "|"); got != "refused: from 10.0.0.7: too many|refused: from 10.0.0.8: ?[2Jversion; 9" {
 			t.Errorf("at first: %q", got)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -103,6 +103,16 @@ func (f *fleet) datagrams(n, perDatagram int) ([][]byte, error) {
 	return out, nil
 }
 
+// options are the MAC commands of a device's nth frame: with the second it
+// refuses the channels that the first was answered with, so that an edge has
+// nothing more to ask, as it is with devices that have been in use for a while.
+func options(fCnt uint32) []lorawan.Payload {
+	if fCnt != 1 {
+		return nil
+	}
+	return []lorawan.Payload{&lorawan.DataPayload{Bytes: []byte{byte(lorawan.NewChannelAns), 0, byte(lorawan.NewChannelAns), 0}}}
+}
+
 // frame makes the next frame.
 func (f *fleet) frame() ([]byte, error) {
 	d := &f.devices[f.sent%len(f.devices)]
@@ -117,7 +127,7 @@ func (f *fleet) frame() ([]byte, error) {
 	phy := lorawan.PHYPayload{
 		MHDR: lorawan.MHDR{MType: lorawan.UnconfirmedDataUp, Major: lorawan.LoRaWANR1},
 		MACPayload: &lorawan.MACPayload{
-			FHDR:       lorawan.FHDR{DevAddr: d.addr, FCnt: fCnt},
+			FHDR:       lorawan.FHDR{DevAddr: d.addr, FCnt: fCnt, FOpts: options(fCnt)},
 			FPort:      &port,
 			FRMPayload: []lorawan.Payload{&lorawan.DataPayload{Bytes: payload}},
 		},

@@ -88,6 +88,7 @@ func TestCheckConfiguration(t *testing.T) {
 		{"commit interval", "commit_interval: 50ms", "commit_interval: 0s", "commit_interval: 0s, want 1ms to 10s"},
 		{"deduplication", "dedup_window: 200ms", "dedup_window: 3s", "dedup_window: 3s, want 0s to 2s"},
 		{"window", "window: 4096", "window: 0", "window: 0, want 1 to 100000 uplinks"},
+		{"clock", "clock: host", "clock: atomic", `clock: "atomic", want host or synced`},
 		{"no unit", "max_bytes: 1GB", "max_bytes: 1000000000", `"1000000000" is no size, want a whole number with`},
 		{"little room", "max_bytes: 1GB", "max_bytes: 1kB", "outbox.max_bytes: 1000 bytes, want at least 1000000"},
 		{"age", "max_age: 168h", "max_age: 1s", "outbox.max_age: 1s, want 1m0s to 8760h0m0s"},
