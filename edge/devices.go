@@ -1,10 +1,11 @@
 package edge
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/brocaar/lorawan"
 
@@ -41,14 +42,15 @@ func (e *Edge) restoreDevices() error {
 	if err != nil {
 		return fmt.Errorf("device list on disk: %w", err)
 	}
-	e.list = data
+	e.list = sha256.Sum256(data)
 	return e.useDevices(list)
 }
 
 // applyDevices takes a list from the platform. One that cannot be read leaves
 // the edge as it is.
 func (e *Edge) applyDevices(data []byte, g *group) {
-	if bytes.Equal(data, e.list) {
+	sum := sha256.Sum256(data)
+	if sum == e.list {
 		return // the retained message again, after a reconnect
 	}
 	list, err := uplink.DecodeDeviceList(data)
@@ -60,7 +62,7 @@ func (e *Edge) applyDevices(data []byte, g *group) {
 		e.cfg.Log.Error("device list refused, going on with the last one", "err", err)
 		return
 	}
-	e.list, g.devices = data, data
+	e.list, g.devices = sum, data
 	e.cfg.Log.Info("device list in use", "version", list.Version, "devices", len(list.Devices))
 	e.postStatus()
 }
@@ -111,8 +113,13 @@ func (e *Edge) useDevices(list uplink.DeviceList) error {
 	e.serving.Store(int64(len(keys)))
 	e.version.Store(list.Version)
 	e.ready.Store(true)
+	if len(list.Devices) > manyDevices {
+		debug.FreeOSMemory() // reading the list took more than the devices do
+	}
 	return nil
 }
+
+const manyDevices = 10_000
 
 // serves reports whether the network has a device.
 func (e *Edge) serves(eui uplink.EUI) bool {

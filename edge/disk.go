@@ -28,6 +28,9 @@ const (
 	lastDiskWait  = 30 * time.Second
 	// sayEvery is how often the status tells of uplinks that were given up.
 	sayEvery = 5 * time.Second
+	// maxUndated bounds the uplinks on disk that wait for the clock: some
+	// 150 MB.
+	maxUndated = 500_000
 	// maxUndatedInMemory bounds the uplinks without a time that are owed.
 	maxUndatedInMemory = maxMemory
 )
@@ -150,12 +153,33 @@ func (e *Edge) tidy(g *group) {
 		e.cfg.Log.Error("outbox cannot be read", "err", err)
 		return
 	}
+	e.boundUndated(g)
 	if len(dropped) > 0 {
 		g.dropped = dropped
 		e.metrics.givenUp.WithLabelValues("limit").Add(float64(len(dropped)))
 		e.cfg.Log.Warn("outbox is over its limit, the oldest uplinks are given up", "uplinks", len(dropped), "total", e.store.droppedTotal()+uint64(len(dropped)))
 	}
 	e.date(g)
+}
+
+// boundUndated gives up the oldest of the uplinks that wait for the clock when
+// they are too many.
+func (e *Edge) boundUndated(g *group) {
+	over := e.store.undatedCount() - maxUndated
+	if over <= 0 || e.disk.err != nil {
+		return
+	}
+	oldest, err := e.store.undatedAfter(e.datedTo, min(over, maxDeletes))
+	if err != nil {
+		e.cfg.Log.Error("uplinks without a time cannot be read", "err", err)
+		return
+	}
+	for _, w := range oldest {
+		g.dated = append(g.dated, w.key)
+		e.datedTo = w.key
+	}
+	e.metrics.givenUp.WithLabelValues("undated").Add(float64(len(oldest)))
+	e.cfg.Log.Warn("too many uplinks wait for the clock, the oldest are given up", "uplinks", len(oldest))
 }
 
 // date turns uplinks without a time into those with one, once the clock is set.

@@ -86,7 +86,7 @@ func TestDiskIsFull(t *testing.T) {
 	p := startPlatform(t, addr, list())
 	d := startDesk(t, addr)
 	cfg := edge.Config{
-		Name: "rathaus", Dir: dir, UDP: "127.0.0.1:0", UDPRate: -1, MQTT: edge.MQTT{URL: "tcp://" + addr, Password: password},
+		Name: "rathaus", Dir: dir, UDP: "127.0.0.1:0", UDPRate: -1, Window: 100_000, MQTT: edge.MQTT{URL: "tcp://" + addr, Password: password},
 		DedupWindow: 10 * time.Millisecond, CommitInterval: 5 * time.Millisecond,
 	}
 	e, err := edge.Open(cfg)
@@ -104,10 +104,12 @@ func TestDiskIsFull(t *testing.T) {
 	p.confirm(false) // so that the outbox grows
 	n := uint32(1)
 	eventually(t, "the edge says that the disk refuses", func() bool {
-		for range 50 {
+		first := n
+		for range 100 { // fewer than may wait in front of the edge
 			s.hear(abpFrame(t, n), time.Now())
 			n++
 		}
+		eventually(t, "what it hears arrives", p.has(first, n-1))
 		return d.disk() != ""
 	})
 	s.hear(abpFrame(t, n), time.Now())

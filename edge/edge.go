@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -57,7 +58,7 @@ type Edge struct {
 
 	// What follows belongs to the process loop alone.
 	network *session.Network
-	list    []byte // the device list in use, as it came
+	list    [sha256.Size]byte // of the device list in use
 	devices map[uplink.EUI]served
 	scratch []devices.Reading
 	sharing sharing

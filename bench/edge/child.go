@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,7 +18,7 @@ const roleEdge = "edge"
 
 // edgeConfig is what the edge's process is told.
 type edgeConfig struct {
-	Name, Dir, MQTT, Password, Profile string
+	Name, Dir, MQTT, Password, Profile, DevicesFile string
 }
 
 // edgeReady is what it answers when it serves.
@@ -27,6 +28,7 @@ type edgeReady struct {
 
 // runEdge runs an edge as cmd/edge-gateway does, with its defaults.
 func runEdge(ctx context.Context, c edgeConfig, ready func(any) error) (err error) {
+	debug.SetGCPercent(50)
 	stop, err := measure.Profile(c.Profile)
 	if err != nil {
 		return err
@@ -35,7 +37,7 @@ func runEdge(ctx context.Context, c edgeConfig, ready func(any) error) (err erro
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	e, err := edge.Open(edge.Config{
 		Name: c.Name, Dir: c.Dir, UDP: "127.0.0.1:0", UDPRate: -1, MQTT: edge.MQTT{URL: c.MQTT, Password: c.Password},
-		Version: "bench", Log: log,
+		DevicesFile: c.DevicesFile, Version: "bench", Log: log,
 	})
 	if err != nil {
 		return err

@@ -81,8 +81,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	} else if err != nil {
 		return err
 	}
-	if s.frames < 1 || s.frames > 10_000_000 || s.devices < 1 || s.devices > 50_000 || s.runs < 1 || s.rate < 1 || s.timed <= 0 || flags.NArg() > 0 {
-		return errors.New("want 1 to 10000000 frames, 1 to 50000 devices, at least one run, a rate and a time above zero, and no operands (see --help)")
+	if s.frames < 1 || s.frames > 10_000_000 || s.devices < 1 || s.devices > 200_000 || s.runs < 1 || s.rate < 1 || s.timed <= 0 || flags.NArg() > 0 {
+		return errors.New("want 1 to 10000000 frames, 1 to 200000 devices, at least one run, a rate and a time above zero, and no operands (see --help)")
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"modellregion/bench/measure"
+	"modellregion/internal/mqtt"
 )
 
 // trial is one edge with everything around it.
@@ -50,10 +52,17 @@ func (t *trial) run(ctx context.Context, s settings, dir string, what func(conte
 	if err != nil {
 		return err
 	}
-	if err := t.platform.publishDevices(ctx, list); err != nil {
-		return fmt.Errorf("publish device list: %w", err)
+	file := ""
+	if len(list) > mqtt.MaxPayload { // as an operator has to do it too
+		file = filepath.Join(dir, "devices.json")
+		err = os.WriteFile(file, list, 0o600)
+	} else {
+		err = t.platform.publishDevices(ctx, list)
 	}
-	config := edgeConfig{Name: edgeName, Dir: dir, MQTT: t.platform.url(), Password: t.platform.passwords[edgeName], Profile: s.profile}
+	if err != nil {
+		return fmt.Errorf("hand over the device list: %w", err)
+	}
+	config := edgeConfig{DevicesFile: file, Name: edgeName, Dir: dir, MQTT: t.platform.url(), Password: t.platform.passwords[edgeName], Profile: s.profile}
 	var ready edgeReady
 	if t.edge, err = measure.Start(ctx, roleEdge, true, config, &ready); err != nil {
 		return err

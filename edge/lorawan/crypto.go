@@ -15,6 +15,26 @@ type keys struct {
 	nwk, app   cipher.Block // that encrypt port 0 and options, and all other ports
 }
 
+// maxReady is how many sessions have their keys expanded, at more than 1 kB each;
+// expanding them again costs less than a microsecond.
+const maxReady = 8192
+
+// warm expands the keys of a session and forgets those of the one that has had
+// them for the longest time, when there are too many.
+func (n *Network) warm(s *Session) {
+	if s.made != nil {
+		return
+	}
+	if len(n.ready) < maxReady {
+		n.ready = append(n.ready, s)
+	} else {
+		n.ready[n.oldest].made = nil
+		n.ready[n.oldest] = s
+		n.oldest = (n.oldest + 1) % maxReady
+	}
+	s.made = newKeys(s)
+}
+
 // mac is a key of AES-CMAC with its subkeys (RFC 4493 §2.3).
 type mac struct {
 	block  cipher.Block

@@ -52,6 +52,7 @@ func (n *Network) data(rx []radio.Frame) Decision {
 			if s.V11 {
 				ways = n.ways(rx)
 			}
+			n.warm(s)
 			fCnt := FullFCnt(s.NextFCntUp, f.low)
 			if fCnt >= s.NextFCntUp && fCnt != lastFCnt && s.validMIC(&f, fCnt, ways) {
 				return n.accept(&f, d, s, fCnt, rx)

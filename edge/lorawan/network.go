@@ -100,6 +100,8 @@ type Network struct {
 	devices map[lorawan.EUI64]*device
 	byAddr  map[lorawan.DevAddr][]*device
 	waiting map[lorawan.EUI64]bool // devices with commands
+	ready   []*Session             // whose keys are expanded, a ring
+	oldest  int                    // of them
 
 	ledger  ledger
 	flights map[uint64]flight
