@@ -3,9 +3,15 @@
 // them over MQTT until the platform says that they are stored.
 //
 // One goroutine owns sessions and database (process.go): frames are collected
-// for the deduplication window, decided on, and committed in groups. Only what
-// a commit made durable leaves the edge, as an uplink (outbox.go) or as a
-// downlink. The package leaves gateway protocols to edge/semtech, frames to
-// edge/lorawan, payloads to devices/codec and the wire to uplink and
+// for the deduplication window (dedup.go), decided on, and committed in groups.
+// Only what a commit made durable leaves the edge, as an uplink (outbox.go) or
+// as a downlink (command.go), unless the disk refuses (disk.go). The database is
+// store.go with its records, its opening and what is done with a damaged one
+// (open.go, walk.go, repair.go, ledger.go). clock.go knows what time it is,
+// share.go what edges tell each other; verdict.go, overview.go and health.go are
+// what an operator sees.
+//
+// The package leaves gateway protocols to edge/semtech and edge/basicstation,
+// frames to edge/lorawan, payloads to devices/codec and the wire to uplink and
 // internal/mqtt. It knows nothing of what the platform does with an uplink.
 package edge
