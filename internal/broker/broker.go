@@ -63,7 +63,7 @@ func Listen(cfg Config) (*Broker, error) {
 	if cfg.TLS != nil {
 		tcp = tls.NewListener(tcp, cfg.TLS)
 	}
-	b := &Broker{listener: newListener(tcp, cfg.Log), hook: &hook{log: cfg.Log}, log: cfg.Log}
+	b := &Broker{listener: newListener(tcp, cfg.Log), hook: &hook{log: cfg.Log, current: map[string]*conn{}}, log: cfg.Log}
 	b.hook.accounts.Store(&as)
 	b.server = mochi.New(&mochi.Options{
 		Capabilities: capabilities(),

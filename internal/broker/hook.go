@@ -2,6 +2,9 @@ package broker
 
 import (
 	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -16,6 +19,10 @@ type hook struct {
 	log      *slog.Logger
 	accounts atomic.Pointer[accounts]
 
+	mu      sync.Mutex
+	current map[string]*conn // of each user and client id
+	serial  uint64           // of connections
+
 	badLogins        atomic.Uint64
 	deniedPublishes  atomic.Uint64
 	deniedSubscribes atomic.Uint64
@@ -26,7 +33,7 @@ func (h *hook) ID() string { return "acl" }
 
 // Provides implements mochi.Hook.
 func (h *hook) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish || b == mochi.OnDisconnect
 }
 
 // OnConnectAuthenticate implements mochi.Hook. A will is checked like a
@@ -52,13 +59,42 @@ func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	if a.role == Platform {
 		c.limit.Store(maxPlatform)
 	}
-	// A client id belongs to its user: nobody can end or take over the
-	// session of another by naming it.
-	cl.ID = a.user + "/" + cl.ID
+	cl.ID = h.takeOver(a.user+"/"+cl.ID, c)
 	// No session outlives its connection (version 3; for version 5 the
 	// capabilities say so): the broker is not a queue.
 	cl.Properties.Clean = true
 	return true
+}
+
+// takeOver ends the connection that a client has already, as MQTT wants it
+// (3.1.1 §3.1.4), and returns an id for the new one. A client id belongs to its
+// user: nobody can end the connection of another by naming it.
+//
+// The library does not get to know that it is the same client. Where it does,
+// the old connection, on its way out, can delete the subscriptions of the new
+// one, which is then connected and deaf for ever: five times of a thousand when
+// a client reconnects at once.
+func (h *hook) takeOver(name string, c *conn) (id string) {
+	h.mu.Lock()
+	old := h.current[name]
+	h.current[name] = c
+	h.serial++
+	id = name + "#" + strconv.FormatUint(h.serial, 10)
+	h.mu.Unlock()
+	if old != nil {
+		_ = old.Close() // it may be closed already
+	}
+	return id
+}
+
+// OnDisconnect implements mochi.Hook.
+func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
+	name := cl.ID[:max(0, strings.LastIndexByte(cl.ID, '#'))] // as takeOver made it
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.current[name] == cl.Net.Conn {
+		delete(h.current, name)
+	}
 }
 
 // OnACLCheck implements mochi.Hook. It is called for every publish, every
