@@ -60,7 +60,7 @@ func DecodeDeviceList(data []byte) (DeviceList, error) {
 const (
 	EventJoin       = "join"        // the device joined; Detail has its DevAddr
 	EventCodecError = "codec_error" // its payload could not be decoded; Detail says why
-	EventQueued     = "queued"      // a Command is on the edge's disk
+	EventQueued     = "queued"      // the edge keeps a Command: on its disk, or in memory while Status.Disk says that it refuses
 	EventSent       = "sent"        // a gateway took a Command's downlink to put it on the air
 	EventAcked      = "acked"       // the device confirmed a Command
 	EventFailed     = "failed"      // a Command will not be sent, or was not confirmed; Detail says why

@@ -140,6 +140,7 @@ type Result struct {
 
 // flight is a downlink whose result is not known yet.
 type flight struct {
+	device  lorawan.EUI64
 	down    *radio.Downlink
 	airtime []time.Duration // by window
 	at      time.Time
@@ -294,10 +295,8 @@ func (n *Network) Tick(now time.Time) []Decision {
 	for id, f := range n.flights {
 		if now.Sub(f.at) > flightTime {
 			delete(n.flights, id) // its result was lost; the airtime stays booked
-			for _, d := range n.devices {
-				if d.flying == id {
-					d.flying = 0
-				}
+			if d := n.devices[f.device]; d != nil && d.flying == id {
+				d.flying = 0
 			}
 		}
 	}

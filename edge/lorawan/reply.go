@@ -199,7 +199,7 @@ func (n *Network) allowed(o order) (windows []window, times []time.Duration, err
 func (n *Network) depart(down *radio.Downlink, times []time.Duration, o *order, fCnt uint32) {
 	n.flightN++
 	down.ID = n.flightN
-	f := flight{down: down, airtime: times, at: o.at, fCnt: fCnt}
+	f := flight{device: o.device.DevEUI, down: down, airtime: times, at: o.at, fCnt: fCnt}
 	if o.command != nil {
 		c := *o.command
 		f.command, o.device.flying = c.ID, down.ID
