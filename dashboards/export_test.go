@@ -8,7 +8,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"modellregion/internal/strictyaml"
 )
 
 func TestExport(t *testing.T) {
@@ -95,7 +95,7 @@ func decode(t *testing.T, name string, into any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := yaml.UnmarshalWithOptions(content, into, yaml.Strict()); err != nil {
+	if err := strictyaml.Decode(content, into); err != nil {
 		t.Errorf("%s: %v", name, err)
 	}
 }

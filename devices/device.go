@@ -30,7 +30,11 @@ type Device struct {
 	Profile      string // id of its Profile
 	Edge         string // name of the edge gateway that serves it
 	Place        Place
+	Segment      Segment // the stretch of road it watches; empty when it watches its place
 	Visibility   Visibility
+	Owner        string            // whose it is, for the operator: "Tiefbauamt"; may be empty
+	Disabled     bool              // known, but neither served nor published
+	Variables    map[string]string // what its codec is told of it, as variables in LoRa Alliance TS013
 	Keys         Keys
 	ResetFCnt    bool   // ABP: a frame counter that begins anew is accepted, at the price of replay protection
 	Nonces       uint32 // OTAA: rises when the DevNonces used so far are to be forgotten
@@ -118,9 +122,29 @@ func LoRaWANVersions() []string {
 // own, as from LoRaWAN 1.1 on.
 func (l LoRaWAN) TwoRoots() bool { return l.Version == "1.1.0" }
 
-// Codec is the source of what turns a payload into readings; package
-// devices/codec compiles it. It travels to the edges as JSON.
+// Codec says how a payload becomes readings; package devices/codec compiles
+// it. It travels to the edges as JSON.
 type Codec struct {
-	Kind   string `yaml:"kind" json:"kind"` // "layout"
-	Source string `yaml:"source" json:"source"`
+	Kind   string    `yaml:"kind" json:"kind"`               // "layout", "javascript" or "cayenne-lpp"
+	Source string    `yaml:"source" json:"source,omitempty"` // of a layout or a JavaScript codec
+	Map    []Mapping `yaml:"map" json:"map,omitempty"`       // for a JavaScript or Cayenne LPP codec
+}
+
+// Mapping says which quantity a field of a codec's output is.
+type Mapping struct {
+	// Path of the field in the output: "temperature", "lines[0].count",
+	// "data.l1.voltage"; * stands for any index or key: "lanes[*].count". Of
+	// Cayenne LPP, the type and the channel: "temperature_3".
+	Path     string `yaml:"path" json:"path"`
+	Quantity string `yaml:"quantity" json:"quantity"`
+	// Channel of the reading; {1} stands for what the first * of the path
+	// matched, indices counted from 1: "lane{1}".
+	Channel string `yaml:"channel" json:"channel,omitempty"`
+	// Unit of the codec's number when it is not the quantity's: "degF", "mV".
+	Unit   string  `yaml:"unit" json:"unit,omitempty"`
+	Scale  float64 `yaml:"scale" json:"scale,omitempty"`   // value = raw·scale + offset, before the unit is converted;
+	Offset float64 `yaml:"offset" json:"offset,omitempty"` // a scale of 0 stands for 1
+	// Values gives words and numbers of the codec a value: the name of a
+	// category or a number in the quantity's unit, or "none" for no reading.
+	Values map[string]string `yaml:"values" json:"values,omitempty"`
 }

@@ -46,7 +46,10 @@ func TestQuantities(t *testing.T) {
 		voltage current power_active power_reactive power_apparent power_factor frequency energy_import energy_export load
 		surface_temperature freezing_temperature surface_state water_film ice_fraction friction roughness_iri vibration_rms
 		air_temperature relative_humidity air_pressure pm10 pm2_5 no2 o3 noise_laeq precipitation wind_speed wind_direction
-		battery_voltage battery_level link_margin`) {
+		parking_occupied thd_voltage thd_current energy_reactive_import energy_reactive_export oil_temperature pulse_count volume
+		subsurface_temperature salinity dew_point pm1 co2 no so2 co nh3 noise_lamax noise_lamin illuminance solar_irradiance
+		uv_index soil_temperature soil_moisture water_level snow_depth distance
+		battery_voltage battery_level link_margin device_temperature`) {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}

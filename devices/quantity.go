@@ -42,6 +42,8 @@ func (q *Quantity) Symbol() string {
 		return "°C"
 	case "W.h":
 		return "Wh"
+	case "var.h":
+		return "varh"
 	case "V.A":
 		return "VA"
 	case "ug/m3":
@@ -50,6 +52,12 @@ func (q *Quantity) Symbol() string {
 		return "µm"
 	case "m/s2":
 		return "m/s²"
+	case "W/m2":
+		return "W/m²"
+	case "m3":
+		return "m³"
+	case "[ppm]":
+		return "ppm"
 	case "deg":
 		return "°"
 	default:
@@ -112,6 +120,9 @@ const Health uplink.Domain = "health"
 // WeatherRelatedRoadConditionTypeEnum and the German TLS codes.
 var surfaceStates = []string{"unknown", "dry", "moist", "wet", "slush", "snow", "ice", "hoarfrost"}
 
+// parkingStates are the codes of parking_occupied.
+var parkingStates = []string{"free", "occupied"}
+
 // The table. Bounds are those of the sensors and networks in the field:
 // low-voltage grids for voltages, the record of the German weather service
 // with a margin for temperatures, one detector in one report for counts.
@@ -127,6 +138,7 @@ var table = []Quantity{
 	{"speed_p85", uplink.Traffic, "km/h", Gauge, 0, 300, "Geschwindigkeit, die 85 % nicht überschreiten", "speed that 85 % do not exceed", nil},
 	{"occupancy", uplink.Traffic, "1", Gauge, 0, 1, "Anteil der Zeit, in der ein Fahrzeug über dem Detektor steht", "share of time a vehicle is over the detector", nil},
 	{"headway", uplink.Traffic, "s", Gauge, 0, 86_400, "mittlerer zeitlicher Abstand der Fahrzeuge", "mean time between vehicles", nil},
+	{"parking_occupied", uplink.Traffic, "{category}", Category, 0, 1, "Belegung eines Stellplatzes", "whether a parking space is taken", parkingStates},
 
 	{"voltage", uplink.Energy, "V", Gauge, 0, 1_000, "Spannung Leiter gegen Neutralleiter", "voltage, phase to neutral", nil},
 	{"current", uplink.Energy, "A", Gauge, -10_000, 10_000, "Strom", "current", nil},
@@ -138,6 +150,13 @@ var table = []Quantity{
 	{"energy_import", uplink.Energy, "W.h", Meter, 0, 1e15, "Zählerstand Bezug", "meter reading, imported energy", nil},
 	{"energy_export", uplink.Energy, "W.h", Meter, 0, 1e15, "Zählerstand Einspeisung", "meter reading, exported energy", nil},
 	{"load", uplink.Energy, "%", Gauge, 0, 1_000, "Auslastung des Transformators", "load of the transformer", nil},
+	{"thd_voltage", uplink.Energy, "%", Gauge, 0, 1_000, "Oberschwingungsgehalt der Spannung", "total harmonic distortion of the voltage", nil},
+	{"thd_current", uplink.Energy, "%", Gauge, 0, 1_000, "Oberschwingungsgehalt des Stroms", "total harmonic distortion of the current", nil},
+	{"energy_reactive_import", uplink.Energy, "var.h", Meter, 0, 1e15, "Zählerstand Blindenergie, Bezug", "meter reading, imported reactive energy", nil},
+	{"energy_reactive_export", uplink.Energy, "var.h", Meter, 0, 1e15, "Zählerstand Blindenergie, Einspeisung", "meter reading, exported reactive energy", nil},
+	{"oil_temperature", uplink.Energy, "Cel", Gauge, -50, 200, "Öltemperatur des Transformators", "oil temperature of the transformer", nil},
+	{"pulse_count", uplink.Energy, "{#}", Meter, 0, 1e15, "Zählerstand in Impulsen", "meter reading in pulses", nil},
+	{"volume", uplink.Energy, "m3", Meter, 0, 1e12, "Zählerstand Volumen (Gas, Wasser)", "meter reading, volume of gas or water", nil},
 
 	{"surface_temperature", uplink.Road, "Cel", Gauge, -50, 90, "Temperatur der Fahrbahnoberfläche", "temperature of the road surface", nil},
 	{"freezing_temperature", uplink.Road, "Cel", Gauge, -50, 10, "Gefriertemperatur der Flüssigkeit auf der Fahrbahn", "freezing temperature of the liquid on the road", nil},
@@ -147,6 +166,8 @@ var table = []Quantity{
 	{"friction", uplink.Road, "1", Gauge, 0, 1, "Griffigkeit", "friction", nil},
 	{"roughness_iri", uplink.Road, "m/km", Gauge, 0, 50, "Längsebenheit (International Roughness Index)", "roughness (International Roughness Index)", nil},
 	{"vibration_rms", uplink.Road, "m/s2", Gauge, 0, 500, "Schwingbeschleunigung, Effektivwert", "vibration, root mean square", nil},
+	{"subsurface_temperature", uplink.Road, "Cel", Gauge, -50, 90, "Temperatur unter der Fahrbahnoberfläche", "temperature below the road surface", nil},
+	{"salinity", uplink.Road, "%", Gauge, 0, 100, "Salzgehalt der Flüssigkeit auf der Fahrbahn", "salt in the liquid on the road", nil},
 
 	{"air_temperature", uplink.Environment, "Cel", Gauge, -50, 60, "Lufttemperatur", "air temperature", nil},
 	{"relative_humidity", uplink.Environment, "%", Gauge, 0, 100, "relative Luftfeuchte", "relative humidity", nil},
@@ -159,8 +180,26 @@ var table = []Quantity{
 	{"precipitation", uplink.Environment, "mm", Count, 0, 200, "Niederschlag im Berichtszeitraum", "precipitation in the reporting interval", nil},
 	{"wind_speed", uplink.Environment, "m/s", Gauge, 0, 120, "Windgeschwindigkeit", "wind speed", nil},
 	{"wind_direction", uplink.Environment, "deg", Gauge, 0, 360, "Richtung, aus der der Wind weht", "direction the wind blows from", nil},
+	{"dew_point", uplink.Environment, "Cel", Gauge, -80, 60, "Taupunkt", "dew point", nil},
+	{"pm1", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Feinstaub PM1", "particulate matter PM1", nil},
+	{"co2", uplink.Environment, "[ppm]", Gauge, 0, 50_000, "Kohlendioxid", "carbon dioxide", nil},
+	{"no", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Stickstoffmonoxid", "nitrogen monoxide", nil},
+	{"so2", uplink.Environment, "ug/m3", Gauge, 0, 10_000, "Schwefeldioxid", "sulphur dioxide", nil},
+	{"co", uplink.Environment, "ug/m3", Gauge, 0, 1_000_000, "Kohlenmonoxid", "carbon monoxide", nil},
+	{"nh3", uplink.Environment, "ug/m3", Gauge, 0, 100_000, "Ammoniak", "ammonia", nil},
+	{"noise_lamax", uplink.Environment, "dB", Gauge, 0, 160, "höchster Schallpegel, A-bewertet", "maximum sound level, A-weighted", nil},
+	{"noise_lamin", uplink.Environment, "dB", Gauge, 0, 160, "niedrigster Schallpegel, A-bewertet", "minimum sound level, A-weighted", nil},
+	{"illuminance", uplink.Environment, "lx", Gauge, 0, 200_000, "Beleuchtungsstärke", "illuminance", nil},
+	{"solar_irradiance", uplink.Environment, "W/m2", Gauge, 0, 2_000, "Globalstrahlung", "solar irradiance", nil},
+	{"uv_index", uplink.Environment, "1", Gauge, 0, 20, "UV-Index", "UV index", nil},
+	{"soil_temperature", uplink.Environment, "Cel", Gauge, -50, 80, "Bodentemperatur", "soil temperature", nil},
+	{"soil_moisture", uplink.Environment, "%", Gauge, 0, 100, "Bodenfeuchte", "soil moisture", nil},
+	{"water_level", uplink.Environment, "m", Gauge, -100, 1_000, "Wasserstand", "water level", nil},
+	{"snow_depth", uplink.Environment, "m", Gauge, 0, 20, "Schneehöhe", "snow depth", nil},
+	{"distance", uplink.Environment, "m", Gauge, 0, 1_000, "Abstand zum nächsten Gegenstand", "distance to whatever is next", nil},
 
 	{"battery_voltage", Health, "V", Gauge, 0, 60, "Batteriespannung", "battery voltage", nil},
 	{"battery_level", Health, "%", Gauge, 0, 100, "Ladestand der Batterie", "battery level", nil},
 	{"link_margin", Health, "dB", Gauge, -32, 31, "Empfangsreserve am Gerät", "margin of the signal at the device", nil},
+	{"device_temperature", Health, "Cel", Gauge, -60, 150, "Temperatur im Gerät", "temperature inside the device", nil},
 }

@@ -1,204 +1,237 @@
 package codec
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"slices"
-
-	"github.com/goccy/go-yaml"
+	"strconv"
 
 	"modellregion/devices"
+	"modellregion/internal/strictyaml"
 )
 
-// layoutSource is the YAML form of a layout: per FPort, where in the payload
-// which quantity stands.
+// layoutSource is the YAML form of a layout: by FPort, or "any" for all that
+// are not listed, where in the payload which quantity stands.
 type layoutSource struct {
-	Ports map[uint8]portSource `yaml:"ports"`
+	Ports map[string]portSource `yaml:"ports"`
 }
 
+// portSource has exactly one of fields, tags, kinds and flags.
 type portSource struct {
-	Length int           `yaml:"length"` // of the payload in bytes; 0 takes any that is long enough
-	Fields []fieldSource `yaml:"fields"`
+	Block blockSource `yaml:",inline"`
+
+	Header int                  `yaml:"header"` // bytes before the first tag or group
+	Tag    int                  `yaml:"tag"`    // bytes of a tag: 1 or 2
+	Tags   map[string]tagSource `yaml:"tags"`   // by their hexadecimal digits
+
+	Kind   int                    `yaml:"kind"`    // bytes that say what the payload is: 1, the default, or 2
+	KindAt int                    `yaml:"kind_at"` // the first of them, from 0
+	Kinds  map[string]blockSource `yaml:"kinds"`   // by their hexadecimal digits
+
+	Flags  *flagsSource  `yaml:"flags"`
+	Groups []groupSource `yaml:"groups"` // as they follow each other in the payload
 }
 
-type fieldSource struct {
-	At       int     `yaml:"at"`   // first byte, from 0
-	Type     string  `yaml:"type"` // u8 i8 u16 i16 u24 i24 u32 i32 f32
-	Endian   string  `yaml:"endian"`
-	Bits     []uint  `yaml:"bits"`   // [lowest, highest], both included, of an unsigned type
-	Scale    float64 `yaml:"scale"`  // value = raw·scale + offset
-	Offset   float64 `yaml:"offset"` //
-	None     *int64  `yaml:"none"`   // the raw value that means "no reading"
-	Quantity string  `yaml:"quantity"`
-	Channel  string  `yaml:"channel"`
+// blockSource is a run of bytes with fields at fixed offsets.
+type blockSource struct {
+	Length    int           `yaml:"length"`     // exact number of bytes
+	MinLength int           `yaml:"min_length"` // fields beyond it are read when the payload is long enough
+	Fields    []fieldSource `yaml:"fields"`
 }
 
-// types maps a type's name to its size in bytes and how it is read.
-var types = map[string]struct {
-	size          int
-	signed, float bool
-}{
-	"u8": {size: 1}, "u16": {size: 2}, "u24": {size: 3}, "u32": {size: 4},
-	"i8": {size: 1, signed: true}, "i16": {size: 2, signed: true}, "i24": {size: 3, signed: true}, "i32": {size: 4, signed: true},
-	"f32": {size: 4, float: true},
+// tagSource is the value that follows a tag: so many bytes, or with "prefix"
+// as many as the byte in front of it says. Without fields it is skipped.
+type tagSource struct {
+	Length string        `yaml:"length"`
+	Fields []fieldSource `yaml:"fields"` // at counts from the value's first byte
 }
 
-type layout struct{ ports map[uint8]port }
-
-type port struct {
-	exact  bool
-	length int // of the payload: exactly or at least
-	fields []field
+// flagsSource is the number whose bits say which groups are present.
+type flagsSource struct {
+	At     int    `yaml:"at"`
+	Type   string `yaml:"type"` // u8, u16, u24 or u32
+	Endian string `yaml:"endian"`
 }
 
-type field struct {
-	at, size      int
-	little        bool
-	signed, float bool
-	shift, mask   uint32 // of a bit range; mask is 0 for the whole number
-	none          int64
-	hasNone       bool
-	multiply      float64 // value = raw·multiply/divide + offset; one of both is 1
-	divide        float64
-	offset        float64
-	quantity      *devices.Quantity
-	channel       string
+// groupSource is present when its bit is set. Without fields it is skipped.
+type groupSource struct {
+	Bit    int           `yaml:"bit"` // 0 is the least significant
+	Length int           `yaml:"length"`
+	Fields []fieldSource `yaml:"fields"` // at counts from the group's first byte
+}
+
+// layout is the Decoder of kind "layout".
+type layout struct {
+	ports  [256]uint16 // 1 + index in bodies; 0: not a port of this layout
+	bodies []body
+}
+
+// body reads the payloads of a port. The error says what does not fit.
+type body interface {
+	read(payload []byte, out *Output) error
+}
+
+// Decode implements Decoder.
+func (l *layout) Decode(in *Input, out *Output) error {
+	out.reset()
+	i := l.ports[in.Port]
+	if i == 0 {
+		return fmt.Errorf("layout has no port %d, only %v", in.Port, l.portNumbers())
+	}
+	if err := l.bodies[i-1].read(in.Payload, out); err != nil {
+		out.Readings = out.Readings[:0]
+		return fmt.Errorf("port %d: %w", in.Port, err)
+	}
+	return nil
+}
+
+// Fast implements Decoder.
+func (*layout) Fast() bool { return true }
+
+// Close implements Decoder.
+func (*layout) Close() {}
+
+func (l *layout) portNumbers() []int {
+	var out []int
+	for n, i := range l.ports {
+		if i > 0 {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// faults collects everything that is wrong with a source.
+type faults []error
+
+// add remembers an error with where it is: "port 2, tag 0175".
+func (f *faults) add(where string, err error) {
+	if err != nil {
+		*f = append(*f, fmt.Errorf("layout: %s: %w", where, err))
+	}
 }
 
 // compileLayout checks a layout completely, so that decoding cannot go wrong
-// but for the length of the payload, and reports everything that is wrong.
+// but for the payload, and reports everything that is wrong.
 func compileLayout(source string) (Decoder, error) {
 	var src layoutSource
-	if err := yaml.NewDecoder(bytes.NewReader([]byte(source)), yaml.Strict()).Decode(&src); err != nil {
+	if err := strictyaml.Decode([]byte(source), &src); err != nil {
 		return nil, fmt.Errorf("layout: %w", err)
 	}
 	if len(src.Ports) == 0 {
 		return nil, errors.New("layout has no ports")
 	}
-	l := &layout{ports: make(map[uint8]port, len(src.Ports))}
-	var errs []error
-	for n, p := range src.Ports {
-		out := port{exact: p.Length > 0, length: p.Length}
-		if len(p.Fields) == 0 {
-			errs = append(errs, fmt.Errorf("layout: port %d has no fields", n))
+	var wrong faults
+	l := &layout{}
+	for _, key := range slices.Sorted(maps.Keys(src.Ports)) { // "any" comes after all digits
+		p := src.Ports[key]
+		l.bodies = append(l.bodies, compilePort("port "+key, &p, &wrong))
+		i := uint16(len(l.bodies))
+		n, err := strconv.Atoi(key)
+		switch {
+		case key == "any":
+			for n := range l.ports {
+				if l.ports[n] == 0 {
+					l.ports[n] = i
+				}
+			}
+		case err != nil || n < 0 || n > 255:
+			wrong.add("port "+key, errors.New("want a number from 1 to 223, or any"))
+		case l.ports[n] != 0:
+			wrong.add("port "+key, errors.New("is there twice"))
+		default:
+			l.ports[n] = i
 		}
-		for i, f := range p.Fields {
-			compiled, err := compileField(f)
-			if err == nil && out.exact && compiled.at+compiled.size > p.Length {
-				err = fmt.Errorf("ends at byte %d, beyond the length of %d", compiled.at+compiled.size, p.Length)
-			}
-			if err != nil {
-				errs = append(errs, fmt.Errorf("layout: port %d, field %d (%s): %w", n, i+1, f.Quantity, err))
-				continue
-			}
-			if !out.exact {
-				out.length = max(out.length, compiled.at+compiled.size)
-			}
-			out.fields = append(out.fields, compiled)
-		}
-		l.ports[n] = out
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	if len(wrong) > 0 {
+		return nil, errors.Join(wrong...)
 	}
 	return l, nil
 }
 
-func compileField(f fieldSource) (field, error) {
-	t, ok := types[f.Type]
-	if !ok {
-		return field{}, fmt.Errorf("type %q is unknown, want u8, i8, u16, i16, u24, i24, u32, i32 or f32", f.Type)
+func compilePort(where string, p *portSource, wrong *faults) body {
+	fields, tags, kinds := len(p.Block.Fields) > 0, len(p.Tags) > 0, len(p.Kinds) > 0
+	flags := p.Flags != nil || len(p.Groups) > 0
+	forms := 0
+	for _, given := range []bool{fields, tags, kinds, flags} {
+		if given {
+			forms++
+		}
 	}
-	q, ok := devices.Lookup(f.Quantity)
-	if !ok {
-		return field{}, fmt.Errorf("quantity %q is unknown", f.Quantity)
+	if forms != 1 {
+		wrong.add(where, fmt.Errorf("has %d of fields, tags, kinds and flags with groups, want exactly one", forms))
+		return nil
 	}
-	if f.At < 0 || f.At > 255 {
-		return field{}, fmt.Errorf("at %d, want 0 to 255", f.At)
+	for _, key := range []struct {
+		name           string
+		given, allowed bool
+	}{
+		{"length", p.Block.Length != 0, fields},
+		{"min_length", p.Block.MinLength != 0, fields},
+		{"header", p.Header != 0, tags || flags},
+		{"tag", p.Tag != 0, tags},
+		{"kind", p.Kind != 0, kinds},
+		{"kind_at", p.KindAt != 0, kinds},
+	} {
+		if key.given && !key.allowed {
+			wrong.add(where, fmt.Errorf("%s has no meaning here", key.name))
+		}
 	}
-	out := field{at: f.At, size: t.size, signed: t.signed, float: t.float, multiply: 1, divide: 1, offset: f.Offset, quantity: q, channel: f.Channel}
-	switch f.Endian {
-	case "", "big":
-	case "little":
-		out.little = true
+	switch {
+	case tags:
+		return compileTags(where, p, wrong)
+	case kinds:
+		return compileKinds(where, p, wrong)
+	case flags:
+		return compileFlags(where, p, wrong)
 	default:
-		return field{}, fmt.Errorf("endian %q, want big or little", f.Endian)
+		return compileBlock(where, p.Block, wrong)
 	}
-	if len(f.Bits) > 0 {
-		if len(f.Bits) != 2 || f.Bits[0] > f.Bits[1] || f.Bits[1] >= uint(8*t.size) || t.signed || t.float {
-			return field{}, fmt.Errorf("bits %v, want [lowest, highest] of an unsigned type of %d bits", f.Bits, 8*t.size)
-		}
-		out.shift = uint32(f.Bits[0])
-		out.mask = uint32(1<<(f.Bits[1]-f.Bits[0]+1) - 1)
-	}
-	if f.None != nil {
-		out.none, out.hasNone = *f.None, true
-	}
-	// Dividing by 10 gives the float64 nearest to what is meant;
-	// multiplying by 0.1 does not.
-	switch inverse := math.Round(1 / f.Scale); {
-	case f.Scale == 0:
-	case math.Abs(f.Scale) < 1 && 1/inverse == f.Scale:
-		out.divide = inverse
-	default:
-		out.multiply = f.Scale
-	}
-	return out, nil
 }
 
-// Decode implements Decoder.
-func (l *layout) Decode(dst []devices.Reading, fPort uint8, payload []byte) ([]devices.Reading, error) {
-	p, ok := l.ports[fPort]
-	if !ok {
-		return dst, fmt.Errorf("layout has no port %d, only %v", fPort, l.portNumbers())
-	}
-	if len(payload) < p.length || p.exact && len(payload) != p.length {
-		return dst, fmt.Errorf("payload has %d bytes on port %d, want %d", len(payload), fPort, p.length)
-	}
-	for i := range p.fields {
-		f := &p.fields[i]
-		raw, ok := f.read(payload)
-		if !ok {
-			continue
-		}
-		dst = append(dst, devices.Reading{Quantity: f.quantity, Channel: f.channel, Value: raw*f.multiply/f.divide + f.offset})
-	}
-	return dst, nil
+// block is a run of bytes with fields at fixed offsets.
+type block struct {
+	exact  bool
+	length int // of the payload: exactly or at least
+	fields []field
 }
 
-// read returns the raw number, and false when it says "no reading".
-func (f *field) read(payload []byte) (float64, bool) {
-	b := payload[f.at : f.at+f.size]
-	var u uint32
-	for i := range b {
-		if f.little {
-			u |= uint32(b[i]) << (8 * i)
-		} else {
-			u = u<<8 | uint32(b[i])
+func compileBlock(where string, src blockSource, wrong *faults) *block {
+	out := &block{exact: src.Length > 0, length: src.Length, fields: compileFields(where, src.Fields, wrong)}
+	switch {
+	case src.Length < 0 || src.Length > 255 || src.MinLength < 0 || src.MinLength > 255:
+		wrong.add(where, fmt.Errorf("length %d and min_length %d, want 1 to 255 bytes", src.Length, src.MinLength))
+	case src.Length > 0 && src.MinLength > 0:
+		wrong.add(where, errors.New("has length and min_length, want one of both"))
+	case src.MinLength > 0:
+		out.length = src.MinLength
+	}
+	for i := range out.fields {
+		f := &out.fields[i]
+		switch {
+		case out.exact && f.end() > out.length:
+			wrong.add(where, fmt.Errorf("%s ends at byte %d, beyond the length of %d", series(f.quantity, f.channel), f.end(), out.length))
+		case !out.exact && src.MinLength == 0:
+			out.length = max(out.length, f.end())
 		}
 	}
-	if f.float {
-		v := float64(math.Float32frombits(u))
-		return v, !math.IsNaN(v) && !math.IsInf(v, 0)
-	}
-	n := int64(u)
-	if f.mask != 0 {
-		n = int64(u >> f.shift & f.mask)
-	}
-	if f.signed {
-		shift := 32 - 8*f.size
-		n = int64(int32(u<<shift) >> shift)
-	}
-	return float64(n), !f.hasNone || n != f.none
-}
-
-func (l *layout) portNumbers() []uint8 {
-	var out []uint8
-	for n := range l.ports {
-		out = append(out, n)
-	}
-	slices.Sort(out)
 	return out
+}
+
+func (b *block) read(payload []byte, out *Output) error {
+	if len(payload) < b.length || b.exact && len(payload) != b.length {
+		word := "at least "
+		if b.exact {
+			word = ""
+		}
+		return fmt.Errorf("payload has %d bytes, want %s%d", len(payload), word, b.length)
+	}
+	for i := range b.fields {
+		f := &b.fields[i]
+		if v, ok := f.read(payload, out); ok {
+			out.Readings = append(out.Readings, devices.Reading{Quantity: f.quantity, Channel: f.channel, Value: v})
+		}
+	}
+	return nil
 }
