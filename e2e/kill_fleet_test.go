@@ -17,6 +17,7 @@ import (
 	"github.com/brocaar/lorawan"
 	"github.com/brocaar/lorawan/band"
 
+	"modellregion/devices"
 	"modellregion/edge/radio"
 	"modellregion/edge/semtech"
 	"modellregion/internal/enddevice"
@@ -76,7 +77,10 @@ func newNode(t *testing.T, i int) *node {
 	}
 	joinEUI := lorawan.EUI64{0x70, 0xb3, 0xd5, 7: 0xff}
 	cfg := enddevice.Config{Version: n.version, Band: band.US915, DevEUI: n.eui}
-	n.listed = uplink.ListedDevice{DevEUI: uplink.EUI(n.eui), Domain: uplink.Domains()[i/8%4], Profile: "count", LoRaWAN: n.version}
+	n.listed = uplink.ListedDevice{DevEUI: uplink.EUI(n.eui), Domain: uplink.Domains()[i/8%4], Profile: "layout", LoRaWAN: n.version}
+	if scripted(n.eui) {
+		n.listed.Profile = "script"
+	}
 	if n.joins {
 		cfg.JoinEUI, cfg.AppKey = joinEUI, keyOf(i, 1)
 		n.listed.JoinEUI, n.listed.AppKey = uplink.EUI(joinEUI), cfg.AppKey.String()
@@ -238,11 +242,27 @@ func newFleet(t *testing.T, seed uint64, to netip.AddrPort, l *ledger) *fleet {
 	return f
 }
 
+// scripted reports whether a device's codec is one in JavaScript.
+func scripted(device lorawan.EUI64) bool { return device[7]%2 == 1 }
+
 // devices is the list that the platform has of them.
 func (f *fleet) devices() uplink.DeviceList {
-	codec, _ := json.Marshal(map[string]string{"kind": "layout", "source": // text has a JSON form
-	"ports: {2: {length: 6, fields: [{at: 0, type: u16, quantity: vehicle_count, channel: session}, {at: 2, type: u32, quantity: vehicle_count, channel: frame}]}}"})
-	list := uplink.DeviceList{V: uplink.Version, Version: 1, Profiles: map[string]json.RawMessage{"count": codec}}
+	const layout = "ports: {2: {length: 6, fields: [{at: 0, type: u16, quantity: vehicle_count, channel: session}, {at: 2, type: u32, quantity: vehicle_count, channel: frame}]}}"
+	// Every hundredth payload takes it longer than a commit waits.
+	const script = `function decodeUplink(input) {
+		var b = input.bytes, frame = (b[2] << 24 | b[3] << 16 | b[4] << 8 | b[5]) >>> 0;
+		for (var i = 0; frame % 100 === 7 && i < 2e5; i++);
+		return { data: { session: b[0] << 8 | b[1], frame: frame } };
+	}`
+	list := uplink.DeviceList{V: uplink.Version, Version: 1, Profiles: map[string]json.RawMessage{}}
+	for id, codec := range map[string]devices.Codec{
+		"layout": {Kind: "layout", Source: layout},
+		"script": {Kind: "javascript", Source: script, Map: []devices.Mapping{
+			{Path: "session", Quantity: "vehicle_count", Channel: "session"}, {Path: "frame", Quantity: "vehicle_count", Channel: "frame"},
+		}},
+	} {
+		list.Profiles[id], _ = json.Marshal(codec) // text and numbers have a JSON form
+	}
 	for _, n := range f.nodes {
 		list.Devices = append(list.Devices, n.listed)
 	}

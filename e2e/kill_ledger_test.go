@@ -308,6 +308,7 @@ type gap struct {
 	session *session
 	fCnt    int
 	beat    int // on which it was sent first
+	after   int // beat of the last one that is stored and that it must have been committed before
 }
 
 func (g gap) String() string {
@@ -316,11 +317,14 @@ func (g gap) String() string {
 }
 
 // taken returns the frames that were acknowledged in a life and not stored by
-// it, and the beat of the last one that was. One that was sent before may be
-// stored because somebody has played it again, and tells nothing of that beat.
-func (l *ledger) taken(life int) (gaps []gap, last int) {
+// it, each with the beat of the last one that was: of all, or, for a device
+// whose frames wait for its codec while others' do not, of that device. One that
+// was sent before may be stored because somebody has played it again, and tells
+// nothing of that beat.
+func (l *ledger) taken(life int) (gaps []gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	last, ofDevice := 0, map[lorawan.EUI64]int{}
 	for _, s := range l.sessions {
 		for i := range s.frames {
 			f := &s.frames[i]
@@ -328,13 +332,20 @@ func (l *ledger) taken(life int) (gaps []gap, last int) {
 			switch by := l.storedBy(f); {
 			case !acked:
 			case by == 0 || by > life: // what a kill took may be played again and stored then
-				gaps = append(gaps, gap{s, i, beat})
+				gaps = append(gaps, gap{session: s, fCnt: i, beat: beat})
 			case by == life && f.first == beat:
 				last = max(last, beat)
+				ofDevice[s.device] = max(ofDevice[s.device], beat)
 			}
 		}
 	}
-	return gaps, last
+	for i := range gaps {
+		g := &gaps[i]
+		if g.after = last; scripted(g.session.device) {
+			g.after = ofDevice[g.session.device]
+		}
+	}
+	return gaps
 }
 
 // storedBy returns the life that received what is stored of a frame, 0 when
@@ -351,9 +362,9 @@ func (l *ledger) storedBy(f *fate) int {
 // many acknowledged frames each kill has taken.
 func (l *ledger) check() (taken []int) {
 	for life := range l.births {
-		gaps, last := l.taken(life + 1)
+		gaps := l.taken(life + 1)
 		taken = append(taken, len(gaps))
-		l.checkTaken(life+1, gaps, last)
+		l.checkTaken(life+1, gaps)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -372,15 +383,15 @@ func (l *ledger) check() (taken []int) {
 // frames in the order in which they came: one that is missing although a later
 // one is stored was committed and lost, or refused. Those of a beat and the next
 // may have come in any order.
-func (l *ledger) checkTaken(life int, gaps []gap, last int) {
+func (l *ledger) checkTaken(life int, gaps []gap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(gaps) > maxTaken {
 		l.fault("TAKEN: the kill of life %d took %d frames that were acknowledged, want at most %d", life, len(gaps), maxTaken)
 	}
 	for _, g := range gaps {
-		if g.beat+1 < last {
-			l.fault("LOST: %s was acknowledged in life %d, which has stored what came up to beat %d", g, life, last)
+		if g.beat+1 < g.after {
+			l.fault("LOST: %s was acknowledged in life %d, which has stored what came up to beat %d", g, life, g.after)
 		}
 	}
 }

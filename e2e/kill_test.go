@@ -236,7 +236,7 @@ func (r *rig) finish() {
 		if depth, ok := metric(r.t, r.internal, "modellregion_edge_outbox_depth"); !ok || depth > 0 {
 			return false
 		}
-		gaps, _ := r.ledger.taken(r.life)
+		gaps := r.ledger.taken(r.life)
 		return len(gaps) == 0
 	})
 	r.edge.stop()

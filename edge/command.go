@@ -30,7 +30,7 @@ func (e *Edge) onDown(ctx context.Context, m mqtt.Message) {
 		c, err = uplink.DecodeCommand(m.Payload)
 	}
 	if err != nil {
-		e.metrics.badMessages.WithLabelValues(string(uplink.KindDown)).Inc()
+		e.metrics.badMessages.with(string(uplink.KindDown)).Inc()
 		e.cfg.Log.Warn("command refused", "err", err, "topic", m.Topic)
 		return
 	}
@@ -48,7 +48,7 @@ func (e *Edge) onDown(ctx context.Context, m mqtt.Message) {
 func (e *Edge) take(o order, g *group) {
 	dec, err := e.network.Enqueue(o.device, o.command, time.Now())
 	if err != nil {
-		e.metrics.commands.WithLabelValues(uplink.EventFailed).Inc()
+		e.metrics.commands.with(uplink.EventFailed).Inc()
 		e.cfg.Log.Warn("command refused", "err", err, "dev_eui", o.device)
 		if !errors.Is(err, session.ErrNoDevice) {
 			e.tell(session.Event{DevEUI: o.device, Command: o.command.ID, What: session.Failed, Detail: err.Error()}, g)
@@ -73,7 +73,7 @@ func (e *Edge) carryOut(dec *session.Decision, g *group) {
 		g.down = append(g.down, answer{dec.DevEUI, *dec.Down})
 	}
 	for _, event := range dec.Events {
-		e.metrics.commands.WithLabelValues(event.What.String()).Inc()
+		e.metrics.commands.with(event.What.String()).Inc()
 		e.tell(event, g)
 	}
 }
@@ -118,10 +118,10 @@ func (e *Edge) sendDown(ctx context.Context) error {
 			_, refused := errors.AsType[semtech.Refusal](r.Err)
 			r.NotSent = refused && !errors.Is(r.Err, semtech.ErrNoAck) || errors.Is(r.Err, semtech.ErrNoGateway) || errors.Is(r.Err, basicstation.ErrNoGateway)
 			if r.Err != nil {
-				e.metrics.downlinks.WithLabelValues("failed").Inc()
+				e.metrics.downlinks.with("failed").Inc()
 				e.cfg.Log.Debug("downlink failed", "err", r.Err, "dev_eui", a.device, "gateway", a.down.Gateway)
 			} else {
-				e.metrics.downlinks.WithLabelValues("sent").Inc()
+				e.metrics.downlinks.with("sent").Inc()
 			}
 			select {
 			case e.results <- r:

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/edge/lorawan"
 	"modellregion/edge/semtech"
@@ -41,7 +41,7 @@ type Config struct {
 
 	Version string // of the program, for the status message
 	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Metrics *metrics.Set
 }
 
 // Station says how gateways with Basics Station connect.
@@ -99,6 +99,6 @@ func (c *Config) setDefaults() {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.Metrics == nil {
-		c.Metrics = prometheus.NewRegistry()
+		c.Metrics = metrics.NewSet()
 	}
 }

@@ -51,6 +51,9 @@ func (d *dedup) next(now time.Time, force bool) []radio.Frame {
 	d.queue[0] = nil
 	d.queue = d.queue[1:]
 	delete(d.byPHY, string(c.rx[0].PHYPayload))
+	if len(c.rx) == 1 {
+		return c.rx
+	}
 	first := c.rx[0] // to arrive
 	slices.SortStableFunc(c.rx, func(a, b radio.Frame) int {
 		switch {

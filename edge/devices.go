@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,10 +18,18 @@ import (
 
 // served is what the edge knows of a device beside its session.
 type served struct {
-	domain  uplink.Domain
-	profile string
-	codec   codec.Decoder // nil when the profile's codec does not compile
-	broken  *broken       // it is not served after all; nil: it is
+	domain    uplink.Domain
+	profile   string
+	codec     *compiled // nil when the profile's codec does not compile
+	variables map[string]string
+	broken    *broken // it is not served after all; nil: it is
+}
+
+// compiled is a profile's codec.
+type compiled struct {
+	source  json.RawMessage // what it was compiled from
+	decoder codec.Decoder
+	lane    *lane // nil: it is fast
 }
 
 // broken is a device whose session on disk is damaged: it stays known, for the
@@ -58,7 +67,7 @@ func (e *Edge) applyDevices(data []byte, g *group) {
 		err = e.useDevices(list)
 	}
 	if err != nil {
-		e.metrics.badMessages.WithLabelValues(string(uplink.KindDevices)).Inc()
+		e.metrics.badMessages.with(string(uplink.KindDevices)).Inc()
 		e.cfg.Log.Error("device list refused, going on with the last one", "err", err)
 		return
 	}
@@ -75,15 +84,7 @@ func (e *Edge) useDevices(list uplink.DeviceList) error {
 	if err != nil {
 		return err
 	}
-	codecs := make(map[string]codec.Decoder, len(list.Profiles))
-	for id, raw := range list.Profiles {
-		c, err := compileProfile(raw)
-		if err != nil {
-			e.cfg.Log.Error("codec of profile cannot be used, its payloads stay undecoded", "profile", id, "err", err)
-			continue
-		}
-		codecs[id] = c
-	}
+	e.useCodecs(list.Profiles)
 	known := make(map[uplink.EUI]served, len(list.Devices))
 	keys := make([]session.Device, 0, len(list.Devices))
 	for _, d := range list.Devices {
@@ -92,8 +93,9 @@ func (e *Edge) useDevices(list uplink.DeviceList) error {
 			e.cfg.Log.Error("device cannot be served", "dev_eui", d.DevEUI, "err", err)
 			continue
 		}
-		s := served{domain: d.Domain, profile: d.Profile, codec: codecs[d.Profile]}
+		s := served{domain: d.Domain, profile: d.Profile, codec: e.codecs[d.Profile], variables: d.Variables}
 		if err := e.store.damaged()[k.DevEUI]; err != nil && !e.serves(d.DevEUI) {
+			err = fmt.Errorf("%w (\"edge-gateway forget -help\" says what to do)", err)
 			e.cfg.Log.Error("device is not served, its record is damaged", "dev_eui", d.DevEUI, "err", err)
 			s.broken = &broken{k.Overview(), err}
 		} else {
@@ -127,12 +129,48 @@ func (e *Edge) serves(eui uplink.EUI) bool {
 	return ok && s.broken == nil
 }
 
-func compileProfile(raw json.RawMessage) (codec.Decoder, error) {
+// useCodecs compiles the codecs of the profiles. One that has not changed goes
+// on as it is.
+func (e *Edge) useCodecs(profiles map[string]json.RawMessage) {
+	codecs := make(map[string]*compiled, len(profiles))
+	for id, source := range profiles {
+		if old := e.codecs[id]; old != nil && bytes.Equal(old.source, source) {
+			codecs[id] = old
+			continue
+		}
+		c, err := compileProfile(source)
+		if err != nil {
+			e.cfg.Log.Error("codec of profile cannot be used, its payloads stay undecoded", "profile", id, "err", err)
+			continue
+		}
+		codecs[id] = c
+	}
+	for id, old := range e.codecs {
+		switch {
+		case codecs[id] == old:
+		case old.lane != nil:
+			e.lanes.shut(old.lane)
+		default:
+			old.decoder.Close()
+		}
+	}
+	e.codecs = codecs
+}
+
+func compileProfile(source json.RawMessage) (*compiled, error) {
 	var c devices.Codec
-	if err := json.Unmarshal(raw, &c); err != nil {
+	if err := json.Unmarshal(source, &c); err != nil {
 		return nil, fmt.Errorf("read codec: %w", err)
 	}
-	return codec.Compile(c)
+	d, err := codec.Compile(c)
+	if err != nil {
+		return nil, err
+	}
+	out := &compiled{source: source, decoder: d}
+	if !d.Fast() {
+		out.lane = &lane{decoder: d}
+	}
+	return out, nil
 }
 
 func sessionDevice(d uplink.ListedDevice) (session.Device, error) {

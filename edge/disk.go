@@ -71,7 +71,7 @@ func (e *Edge) keep(g *group) error {
 		e.metrics.commitErrors.Inc()
 		return err
 	}
-	e.metrics.commits.Observe(time.Since(began).Seconds())
+	e.metrics.commitSeconds.Update(time.Since(began).Seconds())
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (e *Edge) keep(g *group) error {
 func (e *Edge) owe(g *group) {
 	if gone := e.memory.add(g.uplinks); len(gone) > 0 {
 		e.spare.forget(gone)
-		e.metrics.givenUp.WithLabelValues("memory").Add(float64(len(gone)))
+		e.metrics.givenUp.with("memory").Add(len(gone))
 	}
 	o := e.disk.owed
 	maps.Copy(o.states, g.states)
@@ -89,7 +89,7 @@ func (e *Edge) owe(g *group) {
 	o.undated = append(o.undated, g.undated...)
 	if over := len(o.undated) - maxUndatedInMemory; over > 0 {
 		o.undated = slices.Delete(o.undated, 0, over)
-		e.metrics.givenUp.WithLabelValues("memory").Add(float64(over))
+		e.metrics.givenUp.with("memory").Add(over)
 	}
 	if g.devices != nil {
 		o.devices = g.devices
@@ -156,7 +156,7 @@ func (e *Edge) tidy(g *group) {
 	e.boundUndated(g)
 	if len(dropped) > 0 {
 		g.dropped = dropped
-		e.metrics.givenUp.WithLabelValues("limit").Add(float64(len(dropped)))
+		e.metrics.givenUp.with("limit").Add(len(dropped))
 		e.cfg.Log.Warn("outbox is over its limit, the oldest uplinks are given up", "uplinks", len(dropped), "total", e.store.droppedTotal()+uint64(len(dropped)))
 	}
 	e.date(g)
@@ -178,7 +178,7 @@ func (e *Edge) boundUndated(g *group) {
 		g.dated = append(g.dated, w.key)
 		e.datedTo = w.key
 	}
-	e.metrics.givenUp.WithLabelValues("undated").Add(float64(len(oldest)))
+	e.metrics.givenUp.with("undated").Add(len(oldest))
 	e.cfg.Log.Warn("too many uplinks wait for the clock, the oldest are given up", "uplinks", len(oldest))
 }
 
@@ -206,7 +206,7 @@ func (e *Edge) date(g *group) {
 		if u.Error == "" {
 			u.Payload = nil
 		}
-		g.uplinks = append(g.uplinks, outgoing{w.domain, u})
+		g.uplinks = append(g.uplinks, outgoing{w.domain, u, true})
 		g.dated = append(g.dated, w.key)
 		e.datedTo = w.key
 	}
@@ -218,6 +218,7 @@ func (e *Edge) lastCommit(seen *dedup, g *group) error {
 	for rx := seen.next(time.Time{}, true); rx != nil; rx = seen.next(time.Time{}, true) {
 		e.decide(rx, g)
 	}
+	e.stopLanes(g)
 	g.confirmed = e.outbox.takeConfirmed(maxDeletes)
 	if e.disk.err != nil {
 		e.owe(g)
@@ -242,7 +243,7 @@ func (e *Edge) released(g *group) {
 		case e.down <- a:
 		default:
 			e.unsent = append(e.unsent, session.Result{DevEUI: a.device, ID: a.down.ID, Err: errNoRoom, NotSent: true})
-			e.metrics.downlinks.WithLabelValues("dropped").Inc()
+			e.metrics.downlinks.with("dropped").Inc()
 			e.cfg.Log.Debug("downlink dropped, too many are waiting", "dev_eui", a.device, "gateway", a.down.Gateway)
 		}
 	}

@@ -7,7 +7,7 @@
 // Only what a commit made durable leaves the edge, as an uplink (outbox.go) or
 // as a downlink (command.go), unless the disk refuses (disk.go). The database is
 // store.go with its records, its opening and what is done with a damaged one
-// (open.go, walk.go, repair.go, ledger.go). clock.go knows what time it is,
+// (open.go, walk.go, repair.go, ledger.go), also by an operator (forget.go). clock.go knows what time it is,
 // share.go what edges tell each other; verdict.go, overview.go and health.go are
 // what an operator sees.
 //

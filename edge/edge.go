@@ -15,7 +15,7 @@ import (
 	"github.com/brocaar/lorawan"
 	"golang.org/x/sync/errgroup"
 
-	"modellregion/devices"
+	"modellregion/devices/codec"
 	"modellregion/edge/basicstation"
 	session "modellregion/edge/lorawan"
 	"modellregion/edge/radio"
@@ -27,7 +27,7 @@ import (
 // Edge is a gateway's side of the platform.
 type Edge struct {
 	cfg     Config
-	metrics *metrics
+	metrics *meters
 	store   *store
 	semtech *semtech.Server
 	station *basicstation.Server // nil: none
@@ -60,7 +60,10 @@ type Edge struct {
 	network *session.Network
 	list    [sha256.Size]byte // of the device list in use
 	devices map[uplink.EUI]served
-	scratch []devices.Reading
+	codecs  map[string]*compiled // by id of their profile
+	input   codec.Input
+	decoded codec.Output
+	lanes   lanes
 	sharing sharing
 	disk    trouble
 	unsaid  bool             // uplinks were given up, and the status has not told
@@ -92,7 +95,7 @@ func Open(cfg Config) (*Edge, error) {
 		return nil, fmt.Errorf("draw an epoch: %w", err)
 	}
 	lorawanConfig := cfg.LoRaWAN
-	lorawanConfig.Rand = rand.Reader
+	lorawanConfig.Rand, lorawanConfig.Earliest = rand.Reader, clock.earliest
 	network, err := session.New(lorawanConfig)
 	if err != nil {
 		return nil, err
@@ -102,7 +105,7 @@ func Open(cfg Config) (*Edge, error) {
 		return nil, err
 	}
 	e := &Edge{
-		cfg: cfg, metrics: newMetrics(cfg.Metrics), store: s, network: network,
+		cfg: cfg, metrics: newMeters(cfg.Metrics), store: s, network: network,
 		frames:  make(chan radio.Frame, maxHeard),
 		remote:  make(chan uplink.Frame, maxRemote),
 		lists:   make(chan []byte, 1),
@@ -114,6 +117,7 @@ func Open(cfg Config) (*Edge, error) {
 		health:  newHealth(cfg.Silence, cfg.Stuck, time.Now),
 		sharing: sharing{perSecond: cfg.Share}, clock: clock, memory: &memory{epoch: "m" + hex.EncodeToString(epoch[:])},
 	}
+	e.lanes = lanes{done: make(chan *job), pending: map[lorawan.EUI64]int{}, readings: e.readings}
 	if err := e.open(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -279,7 +283,7 @@ func (r receiver) Unknown(gateway lorawan.EUI64, from string) {
 
 // Dropped implements semtech.Receiver.
 func (r receiver) Dropped(reason string, err error) {
-	r.e.metrics.dropped.WithLabelValues(reason).Inc()
+	r.e.metrics.dropped.with(reason).Inc()
 	r.e.verdicts.drop(reason, err, time.Now())
 	r.e.cfg.Log.Debug("datagram or frame dropped", "reason", reason, "err", err)
 }
@@ -327,7 +331,7 @@ func (e *Edge) publishNotes(ctx context.Context) error {
 func (e *Edge) onStored(_ context.Context, m mqtt.Message) {
 	s, err := uplink.DecodeStored(m.Payload)
 	if err != nil {
-		e.metrics.badMessages.WithLabelValues(string(uplink.KindStored)).Inc()
+		e.metrics.badMessages.with(string(uplink.KindStored)).Inc()
 		e.cfg.Log.Warn("confirmation cannot be read", "err", err)
 		return
 	}

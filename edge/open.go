@@ -15,6 +15,9 @@ import (
 	"modellregion/internal/durable"
 )
 
+// errInUse is a database that another process has open.
+var errInUse = errors.New("another process has it open")
+
 const (
 	lockTimeout = 5 * time.Second
 	lockWait    = 50 * time.Millisecond
@@ -32,15 +35,18 @@ const (
 // openStore opens the database in a folder, or makes one where there never was
 // any. What is damaged is repaired and told by repairs, left out and told by
 // damaged, or the error.
-func openStore(dir string) (*store, error) {
+func openStore(dir string) (*store, error) { return openStoreWithin(dir, lockTimeout) }
+
+// openStoreWithin waits no longer than that for a process that has it open.
+func openStoreWithin(dir string, wait time.Duration) (*store, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the edge's folder: %w", err)
 	}
 	s := &store{dir: dir}
 	path := filepath.Join(dir, "edge.db")
-	err := s.open(path)
+	err := s.open(path, wait)
 	if errors.Is(err, unix.ENOSPC) && s.spendReserve() {
-		err = s.open(path)
+		err = s.open(path, wait)
 	}
 	var d damage
 	var p panicked
@@ -58,7 +64,7 @@ func openStore(dir string) (*store, error) {
 }
 
 // open opens the database and reads all of it once.
-func (s *store) open(path string) error {
+func (s *store) open(path string, wait time.Duration) error {
 	used := true
 	if _, err := os.Stat(filepath.Join(s.dir, usedName)); errors.Is(err, fs.ErrNotExist) {
 		used = false
@@ -67,14 +73,14 @@ func (s *store) open(path string) error {
 	var file *os.File
 	var found layout
 	err := guard(func() (err error) {
-		file, found, err = openFile(path, used)
+		file, found, err = openFile(path, used, wait)
 		if err != nil {
 			return err
 		}
 		// No free list on disk: it is rebuilt at start and would be written
 		// with every commit.
 		s.db, err = bolt.Open(path, 0o600, &bolt.Options{
-			Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
+			Timeout: wait, NoFreelistSync: true, FreelistType: bolt.FreelistMapType,
 			OpenFile: func(string, int, fs.FileMode) (*os.File, error) { return file, nil },
 		})
 		if err != nil {
@@ -102,7 +108,7 @@ func (s *store) open(path string) error {
 // openFile opens, locks and walks the file. The lock is bbolt's own, which it
 // takes a second time on the same file: nobody may write between the walk and
 // that.
-func openFile(path string, used bool) (_ *os.File, found layout, err error) {
+func openFile(path string, used bool, wait time.Duration) (_ *os.File, found layout, err error) {
 	flags := os.O_RDWR
 	if !used {
 		flags |= os.O_CREATE
@@ -119,7 +125,7 @@ func openFile(path string, used bool) (_ *os.File, found layout, err error) {
 			err = errors.Join(err, file.Close())
 		}
 	}()
-	if err = lock(file); err != nil {
+	if err = lock(file, wait); err != nil {
 		return nil, found, err
 	}
 	info, err := file.Stat()
@@ -138,8 +144,8 @@ func openFile(path string, used bool) (_ *os.File, found layout, err error) {
 	return file, found, nil
 }
 
-func lock(file *os.File) error {
-	for end := time.Now().Add(lockTimeout); ; time.Sleep(lockWait) {
+func lock(file *os.File, wait time.Duration) error {
+	for end := time.Now().Add(wait); ; time.Sleep(lockWait) {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
 			return nil
@@ -148,7 +154,7 @@ func lock(file *os.File) error {
 			return fmt.Errorf("lock: %w", err)
 		}
 		if time.Now().After(end) {
-			return errors.New("another process has it open")
+			return errInUse
 		}
 	}
 }

@@ -215,3 +215,106 @@ func damage(t *testing.T, dir, bucket string, key []byte) {
 		t.Fatal(err)
 	}
 }
+
+// An operator forgets the damaged record of a device that joins: it joins again
+// and is served. One that is personalised is let in with new keys alone.
+func TestForgetDamagedSessions(t *testing.T) {
+	addr, _ := startBroker(t, "127.0.0.1:0")
+	dir, path := t.TempDir(), filepath.Join(t.TempDir(), "devices.json")
+	write := func(l uplink.DeviceList) {
+		t.Helper()
+		data, err := json.Marshal(l)
+		if err == nil {
+			err = os.WriteFile(path, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	startEdge := func() (*edge.Edge, *station, func()) {
+		t.Helper()
+		e, err := edge.Open(edge.Config{
+			Name: "rathaus", Dir: dir, UDP: "127.0.0.1:0", MQTT: edge.MQTT{URL: "tcp://" + addr, Password: password}, DevicesFile: path,
+			DedupWindow: 10 * time.Millisecond, CommitInterval: 5 * time.Millisecond,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := background(t, e.Run)
+		eventually(t, "ready", ready(e))
+		return e, startStation(t, e), stop
+	}
+	refused := func(device lorawan.EUI64, newKeys bool, want string) {
+		t.Helper()
+		if _, err := edge.Forget(dir, uplink.EUI(device), newKeys); err == nil || !strings.Contains(err.Error(), want) {
+			t.Fatalf("error %v, want %q in it", err, want)
+		}
+	}
+	join := func(s *station, nonce lorawan.DevNonce) (lorawan.DevAddr, lorawan.AES128Key, lorawan.AES128Key) {
+		t.Helper()
+		s.hear(joinRequest(t, nonce), time.Now())
+		select {
+		case down := <-s.downs:
+			return accepted(t, down.PHYPayload, nonce)
+		case <-time.After(patience):
+			t.Fatal("no join accept")
+		}
+		panic("not reached")
+	}
+	write(list())
+	e, s, stop := startEdge()
+	oldAddr, nwk, app := join(s, 7)
+	s.hear(frame(t, oldAddr, nwk, app, 3, 2), time.Now())
+	told(t, e, "uplink, 1 reading, 3 lost before it")
+	s.hear(abpFrame(t, 5), time.Now())
+	told(t, e, "uplink, 1 reading, 5 lost before it")
+	refused(devEUI, false, "stopped first")
+	stop()
+	refused(devEUI, false, "are sound")
+	refused(lorawan.EUI64{9}, false, "no record")
+	damage(t, dir, "sessions", devEUI[:])
+	damage(t, dir, "sessions", abpEUI[:])
+
+	e, s, stop = startEdge()
+	s.hear(joinRequest(t, 8), time.Now())
+	told(t, e, "dropped: no device with DevEUI "+devEUI.String())
+	all, err := e.Devices(t.Context())
+	if err != nil || len(all) != 2 || all[0].Session != edge.SessionDamaged || !strings.Contains(all[0].Error, "edge-gateway forget") {
+		t.Errorf("%+v (%v)", all, err)
+	}
+	renewed := list()
+	renewed.Version++
+	renewed.Devices[1].Domain = uplink.Road
+	renewed.Devices[1].NwkSKey, renewed.Devices[1].AppSKey = appKey.String(), appKey.String()
+	stop()
+	refused(abpEUI, false, "it is personalised (ABP)")
+	refused(abpEUI, true, "still has keys of its damaged session")
+	if done, err := edge.Forget(dir, uplink.EUI(devEUI), false); err != nil || done.Damage == nil || done.Kept || done.ABP {
+		t.Fatalf("%+v (%v)", done, err)
+	}
+	refused(devEUI, false, "no record")
+
+	e, s, stop = startEdge()
+	s.hear(frame(t, oldAddr, nwk, app, 4, 2), time.Now())
+	told(t, e, "dropped: no device with DevAddr "+oldAddr.String())
+	newAddr, newNwk, newApp := join(s, 8)
+	s.hear(frame(t, newAddr, newNwk, newApp, 1, 2), time.Now())
+	told(t, e, "uplink, 1 reading, 1 lost before it")
+	write(renewed)
+	eventually(t, "the changed list", func() bool {
+		all, err := e.Devices(t.Context())
+		return err == nil && all[1].Domain == uplink.Road
+	})
+	stop()
+	if done, err := edge.Forget(dir, uplink.EUI(abpEUI), true); err != nil || !done.ABP {
+		t.Fatalf("%+v (%v)", done, err)
+	}
+
+	e, s, _ = startEdge()
+	s.hear(abpFrame(t, 6), time.Now())
+	told(t, e, "dropped: MIC is wrong")
+	s.hear(frame(t, abpAddr, appKey, appKey, 2, 2), time.Now())
+	told(t, e, "uplink, 1 reading, 2 lost before it")
+	s.hear(frame(t, newAddr, newNwk, newApp, 5, 2), time.Now())
+	told(t, e, "uplink, 1 reading, 3 lost before it")
+}

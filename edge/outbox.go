@@ -30,7 +30,7 @@ type outbox struct {
 	pub     publisher
 	window  int
 	log     *slog.Logger
-	metrics *metrics
+	metrics *meters
 	wake    chan struct{}
 
 	pace pace
@@ -62,7 +62,7 @@ const (
 	oldShare = 0.75
 )
 
-func newOutbox(cfg *Config, s shelf, pub publisher, m *metrics) *outbox {
+func newOutbox(cfg *Config, s shelf, pub publisher, m *meters) *outbox {
 	o := &outbox{
 		edge: cfg.Name, shelf: s, pub: pub, window: cfg.Window, log: cfg.Log, metrics: m,
 		wake: make(chan struct{}, 1), flights: map[uint64]*flight{}, confirmed: map[uint64]bool{},
@@ -114,7 +114,7 @@ func (o *outbox) stored(s uplink.Stored) (n int) {
 			}
 		}
 	}
-	o.metrics.confirmed.Add(float64(n))
+	o.metrics.confirmed.Add(n)
 	if n > 0 {
 		o.notify()
 	}
@@ -193,7 +193,7 @@ func (o *outbox) sendNew(ctx context.Context) error {
 			continue // a new connection in between: begin anew
 		}
 		for _, b := range batches {
-			o.metrics.batches.WithLabelValues("new").Inc()
+			o.metrics.batches.with("new").Inc()
 			if !o.publish(ctx, b, func(error) {}) {
 				return nil
 			}
@@ -227,7 +227,7 @@ func (o *outbox) sendOld(ctx context.Context) error {
 			continue
 		}
 		for _, b := range batches {
-			o.metrics.batches.WithLabelValues("old").Inc()
+			o.metrics.batches.with("old").Inc()
 			if !o.publishPaced(ctx, b) {
 				return nil
 			}
@@ -299,7 +299,7 @@ func (o *outbox) sendAgain(ctx context.Context) error {
 			return err
 		}
 		for _, b := range split(records, o.shelf.name()) {
-			o.metrics.batches.WithLabelValues("again").Inc()
+			o.metrics.batches.with("again").Inc()
 			if !o.publishPaced(ctx, b) {
 				return nil
 			}

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/internal/mqtt"
 	"modellregion/uplink"
@@ -95,7 +95,7 @@ func (l *link) counts() (arrived, again int) {
 }
 
 func someUplink(n int) outgoing {
-	return outgoing{uplink.Traffic, uplink.Uplink{
+	return outgoing{domain: uplink.Traffic, uplink: uplink.Uplink{
 		DevEUI: uplink.EUI{1}, Time: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), TimeQuality: uplink.TimeGPS, FCnt: uint32(n), FPort: 2,
 		Readings: []uplink.Reading{{Quantity: "vehicle_count", Channel: "lane1", Value: float64(n)}, {Quantity: "speed_mean", Channel: "lane1", Value: 47.2}},
 	}}
@@ -121,7 +121,7 @@ func TestBacklogDoesNotDelayWhatIsNew(t *testing.T) {
 				for n := range c.backlog {
 					m.add([]outgoing{someUplink(n)})
 				}
-				o := newOutbox(&Config{Name: "rathaus", Window: defaultWindow, Log: slog.New(slog.DiscardHandler)}, m, l, newMetrics(prometheus.NewRegistry()))
+				o := newOutbox(&Config{Name: "rathaus", Window: defaultWindow, Log: slog.New(slog.DiscardHandler)}, m, l, newMeters(metrics.NewSet()))
 				l.outboxes = []*outbox{o}
 				ctx, cancel := context.WithCancel(t.Context())
 				ended := make(chan error, 1)
@@ -180,7 +180,7 @@ func TestResend(t *testing.T) {
 		m := &memory{epoch: "m"}
 		l := newLink(1_000_000)
 		l.silent = true
-		o := newOutbox(&Config{Name: "rathaus", Window: 10, Log: slog.New(slog.DiscardHandler)}, m, l, newMetrics(prometheus.NewRegistry()))
+		o := newOutbox(&Config{Name: "rathaus", Window: 10, Log: slog.New(slog.DiscardHandler)}, m, l, newMeters(metrics.NewSet()))
 		l.outboxes = []*outbox{o}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

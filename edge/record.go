@@ -55,6 +55,25 @@ func (s *store) sessions() (map[lorawan.EUI64]session.State, error) {
 func (s *store) damaged() map[lorawan.EUI64]error { return s.broken }
 
 func readState(eui lorawan.EUI64, record, nonces []byte) (session.State, error) {
+	state, err := readSession(eui, record)
+	if err != nil {
+		return state, err
+	}
+	if nonces == nil {
+		return state, errors.New("its nonces are missing")
+	}
+	content, err := unseal(eui[:], nonces)
+	if err == nil {
+		err = state.UnmarshalNonces(content)
+	}
+	if err != nil {
+		return state, fmt.Errorf("record of its nonces: %w", err)
+	}
+	return state, nil
+}
+
+// readSession reads a state without its nonces.
+func readSession(eui lorawan.EUI64, record []byte) (session.State, error) {
 	state := session.State{DevEUI: eui}
 	content, err := unseal(eui[:], record)
 	if err == nil {
@@ -62,15 +81,6 @@ func readState(eui lorawan.EUI64, record, nonces []byte) (session.State, error) 
 	}
 	if err != nil {
 		return state, fmt.Errorf("session record: %w", err)
-	}
-	if nonces == nil {
-		return state, errors.New("its nonces are missing")
-	}
-	if content, err = unseal(eui[:], nonces); err == nil {
-		err = state.UnmarshalNonces(content)
-	}
-	if err != nil {
-		return state, fmt.Errorf("record of its nonces: %w", err)
 	}
 	return state, nil
 }

@@ -55,7 +55,7 @@ func (e *Edge) share(rx []radio.Frame, dec *session.Decision, g *group) {
 	}
 	at, quality, _, known := e.clock.frameTime(rx[0].Time, rx[0].Heard)
 	if !known || !e.mqtt.Connected() || !e.sharing.allow(session.Ours(rx[0].PHYPayload), time.Now()) {
-		e.metrics.shared.WithLabelValues("not_sent").Inc()
+		e.metrics.shared.with("not_sent").Inc()
 		return
 	}
 	f := uplink.Frame{
@@ -63,10 +63,10 @@ func (e *Edge) share(rx []radio.Frame, dec *session.Decision, g *group) {
 		DataRate: uplink.DataRate(rx[0].DataRate), RX: receptions(rx), PHYPayload: rx[0].PHYPayload,
 	}
 	if err := f.Check(); err != nil {
-		e.metrics.shared.WithLabelValues("not_sent").Inc()
+		e.metrics.shared.with("not_sent").Inc()
 		return
 	}
-	e.metrics.shared.WithLabelValues("sent").Inc()
+	e.metrics.shared.with("sent").Inc()
 	g.notes = append(g.notes, note{topic: e.topic(uplink.KindFrame), qos: 1, message: &f})
 }
 
@@ -82,14 +82,14 @@ func (e *Edge) onFrame(_ context.Context, m mqtt.Message) {
 		f, err = uplink.DecodeFrame(m.Payload)
 	}
 	if err != nil {
-		e.metrics.badMessages.WithLabelValues(string(uplink.KindFrame)).Inc()
+		e.metrics.badMessages.with(string(uplink.KindFrame)).Inc()
 		e.cfg.Log.Debug("frame of another edge cannot be read", "err", err, "topic", m.Topic)
 		return
 	}
 	select {
 	case e.remote <- f:
 	default:
-		e.metrics.shared.WithLabelValues("overflow").Inc()
+		e.metrics.shared.with("overflow").Inc()
 	}
 }
 
@@ -97,10 +97,10 @@ func (e *Edge) onFrame(_ context.Context, m mqtt.Message) {
 // this edge's devices.
 func (e *Edge) hearRemote(f *uplink.Frame, seen *dedup) {
 	if !e.network.Knows(f.PHYPayload) {
-		e.metrics.shared.WithLabelValues("of_others").Inc()
+		e.metrics.shared.with("of_others").Inc()
 		return
 	}
-	e.metrics.shared.WithLabelValues("heard").Inc()
+	e.metrics.shared.with("heard").Inc()
 	now := time.Now()
 	for _, rx := range f.RX {
 		r := radio.Frame{

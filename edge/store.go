@@ -88,6 +88,7 @@ type group struct {
 type outgoing struct {
 	domain uplink.Domain
 	uplink uplink.Uplink // its Seq is given by the commit
+	dated  bool          // it was among the undated until now
 }
 
 // keeps reports whether there is anything to be written to disk.

@@ -80,7 +80,7 @@ func testState(n int, counter uint32) *session.State {
 }
 
 func testUplink(n int) outgoing {
-	return outgoing{uplink.Domains()[n%4], uplink.Uplink{
+	return outgoing{domain: uplink.Domains()[n%4], uplink: uplink.Uplink{
 		DevEUI: uplink.EUI(testEUI(n % 7)), Time: testTime.Add(time.Duration(n) * time.Minute), TimeQuality: uplink.TimeGPS,
 		FCnt: uint32(n), FPort: 2, DR: 5, FreqHz: 868100000,
 		RX:       []uplink.Reception{{Gateway: uplink.EUI{1}, RSSIdBm: -100, SNRdB: 7.25}},

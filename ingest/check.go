@@ -104,8 +104,8 @@ func (i *Ingest) checkUplink(topic uplink.Topic, u *uplink.Uplink, b *batch, now
 		}
 		report.Readings = append(report.Readings, reading)
 	}
-	i.metrics.readings.Add(float64(len(report.Readings)))
-	i.metrics.lag.Observe(now.Sub(u.Time).Seconds())
+	i.metrics.readings.Add(len(report.Readings))
+	i.metrics.lag.Update(max(0, now.Sub(u.Time).Seconds())) // a clock may be ahead
 	b.reports = append(b.reports, report)
 	b.origins = append(b.origins, origin{topic.Edge, u})
 	b.readings += len(report.Readings)
@@ -144,7 +144,7 @@ func (i *Ingest) timely(t, now time.Time) bool {
 }
 
 func (i *Ingest) bury(b *batch, letter devices.DeadLetter, err error) {
-	i.metrics.deadLetters.WithLabelValues(letter.Reason).Inc()
+	i.metrics.deadLetters(letter.Reason).Inc()
 	i.cfg.Log.Debug("dead letter", "reason", letter.Reason, "edge", letter.Edge, "err", err)
 	if len(letter.Message) > maxMessage {
 		letter.Message = strings.Clone(letter.Message[:maxMessage])

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/devices"
@@ -53,7 +53,7 @@ type Config struct {
 	Writers     int           // 2: batches written at the same time
 
 	Log     *slog.Logger
-	Metrics prometheus.Registerer
+	Metrics *metrics.Set
 }
 
 const (
@@ -65,7 +65,7 @@ const (
 // Ingest is the way from a message to a confirmation.
 type Ingest struct {
 	cfg     Config
-	metrics *metrics
+	metrics *meters
 	queue   chan message
 	batches chan *batch
 }
@@ -93,9 +93,9 @@ func New(cfg Config) *Ingest {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Metrics == nil {
-		cfg.Metrics = prometheus.NewRegistry()
+		cfg.Metrics = metrics.NewSet()
 	}
-	return &Ingest{cfg: cfg, metrics: newMetrics(cfg.Metrics), queue: make(chan message, queueLength), batches: make(chan *batch)}
+	return &Ingest{cfg: cfg, metrics: newMeters(cfg.Metrics), queue: make(chan message, queueLength), batches: make(chan *batch)}
 }
 
 // Receive takes a message from an up topic. While the queue is full it holds

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"modellregion/devices"
 	"modellregion/uplink"
@@ -83,15 +80,14 @@ func (p *platform) Device(eui uplink.EUI) (*devices.Device, bool) {
 }
 
 // start runs an Ingest on p in the test's bubble and returns how to stop it.
-func start(t *testing.T, p *platform) (*Ingest, *prometheus.Registry, func()) {
+func start(t *testing.T, p *platform) (*Ingest, func()) {
 	t.Helper()
 	p.confirmed = map[string][]uplink.Stored{}
-	reg := prometheus.NewRegistry()
-	i := New(Config{Sink: p, Graveyard: p, Directory: p, Confirmer: p, Metrics: reg})
+	i := New(Config{Sink: p, Graveyard: p, Directory: p, Confirmer: p})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- i.Run(ctx) }()
-	return i, reg, func() {
+	return i, func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -123,7 +119,7 @@ const topicUp = "modellregion/v1/rathaus/traffic/up"
 func TestStoredThenConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{}
-		i, _, stop := start(t, p)
+		i, stop := start(t, p)
 		defer stop()
 		i.Receive(t.Context(), topicUp, batchOf(good(1), good(2)))
 		i.Receive(t.Context(), topicUp, batchOf(good(3), good(5)))
@@ -179,7 +175,7 @@ func TestDeadLetters(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &platform{}
-				i, reg, stop := start(t, p)
+				i, stop := start(t, p)
 				defer stop()
 				i.Receive(t.Context(), c.topic, c.payload())
 				pass(time.Second)
@@ -196,10 +192,8 @@ func TestDeadLetters(t *testing.T) {
 				if stored != c.readings || (len(p.confirmed) > 0) != c.confirmed {
 					t.Errorf("%d readings stored, confirmed %v; want %d and %v", stored, p.confirmed, c.readings, c.confirmed)
 				}
-				want := fmt.Sprintf("# HELP modellregion_ingest_dead_letters_total Messages, uplinks and readings that cannot be stored, by reason.\n"+
-					"# TYPE modellregion_ingest_dead_letters_total counter\nmodellregion_ingest_dead_letters_total{reason=%q} 1\n", c.reason)
-				if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "modellregion_ingest_dead_letters_total"); err != nil {
-					t.Error(err)
+				if n := i.metrics.deadLetters(c.reason).Get(); n != 1 {
+					t.Errorf("%d dead letters are counted for %q, want 1", n, c.reason)
 				}
 
 				// The next good message works.
@@ -222,7 +216,7 @@ func TestNothingIsConfirmedBeforeTheWrite(t *testing.T) {
 			}
 			return nil
 		}}
-		i, _, stop := start(t, p)
+		i, stop := start(t, p)
 		defer stop()
 		i.Receive(t.Context(), topicUp, batchOf(good(1)))
 		pass(5 * time.Minute)
@@ -244,7 +238,7 @@ func TestRefusedReportIsDeadAndConfirmed(t *testing.T) {
 		p := &platform{fail: func(batch []devices.Report) error {
 			return &devices.RefusedError{Reports: []devices.RefusedReport{{Index: 1, Err: errors.New("bad line")}}}
 		}}
-		i, _, stop := start(t, p)
+		i, stop := start(t, p)
 		defer stop()
 		i.Receive(t.Context(), topicUp, batchOf(good(1), good(2), good(3)))
 		pass(time.Second)
@@ -262,7 +256,7 @@ func TestRefusedReportIsDeadAndConfirmed(t *testing.T) {
 func TestFullQueueSheds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{fail: func([]devices.Report) error { return errors.New("away") }}
-		i, _, stop := start(t, p)
+		i, stop := start(t, p)
 		defer stop()
 		var many []uplink.Uplink
 		for n := range uint64(uplink.MaxUplinks) {
@@ -273,7 +267,7 @@ func TestFullQueueSheds(t *testing.T) {
 			i.Receive(t.Context(), topicUp, payload)
 		}
 		synctest.Wait()
-		if shed := testutil.ToFloat64(i.metrics.shed); shed < queueLength/2 {
+		if shed := i.metrics.shed.Get(); shed < queueLength/2 {
 			t.Errorf("%v messages were shed", shed)
 		}
 		if n := len(i.queue); n > queueLength {
@@ -285,7 +279,7 @@ func TestFullQueueSheds(t *testing.T) {
 func TestLargeBatchesAreSplit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &platform{}
-		i, _, stop := start(t, p)
+		i, stop := start(t, p)
 		defer stop()
 		var many []uplink.Uplink
 		for n := range uint64(uplink.MaxUplinks) {

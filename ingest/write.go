@@ -27,8 +27,8 @@ func (i *Ingest) write(ctx context.Context) {
 			if !i.store(ctx, b) {
 				return
 			}
-			i.metrics.writeSeconds.Observe(time.Since(began).Seconds())
-			i.metrics.batchReadings.Observe(float64(b.readings))
+			i.metrics.writeSeconds.UpdateDuration(began)
+			i.metrics.batchReadings.Update(float64(b.readings))
 			i.confirm(ctx, b)
 		}
 	}
@@ -57,7 +57,7 @@ func (i *Ingest) store(ctx context.Context, b *batch) bool {
 		err := i.cfg.Graveyard.Bury(ctx, b.letters)
 		var refused *devices.RefusedError
 		if errors.As(err, &refused) { // nothing more can be done for them
-			i.metrics.lettersLost.Add(float64(len(refused.Reports)))
+			i.metrics.lettersLost.Add(len(refused.Reports))
 			i.cfg.Log.Error("dead letters were refused by the database and are lost", "letters", len(refused.Reports), "err", err)
 			return nil
 		}

@@ -41,6 +41,9 @@ type ListedDevice struct {
 	// Nonces rises when the DevNonces used so far are to be forgotten, for a
 	// device that lost its own count and joins with old ones.
 	Nonces uint32 `json:"nonces,omitempty"`
+	// Variables are what the device's codec is told of it (LoRa Alliance
+	// TS013: input.variables).
+	Variables map[string]string `json:"variables,omitempty"`
 }
 
 // DecodeDeviceList parses a message from a devices topic.

@@ -273,7 +273,8 @@ func TestMessagesGolden(t *testing.T) {
 			Profiles: map[string]json.RawMessage{"counter": json.RawMessage(`{"kind":"layout","source":"ports: {}"}`)},
 			Devices: []ListedDevice{
 				{DevEUI: someDevice, JoinEUI: EUI{2}, Domain: Traffic, Profile: "counter", AppKey: "00112233445566778899aabbccddeeff"},
-				{DevEUI: EUI{3}, Domain: Energy, Profile: "counter", DevAddr: "01020304", NwkSKey: "00112233445566778899aabbccddeeff", AppSKey: "ffeeddccbbaa99887766554433221100"},
+				{DevEUI: EUI{3}, Domain: Energy, Profile: "counter", DevAddr: "01020304", NwkSKey: "00112233445566778899aabbccddeeff", AppSKey: "ffeeddccbbaa99887766554433221100",
+					Variables: map[string]string{"height": "2.5"}},
 				{DevEUI: EUI{4}, JoinEUI: EUI{2}, Domain: Road, Profile: "counter", LoRaWAN: "1.1.0", Class: "C",
 					AppKey: "00112233445566778899aabbccddeeff", NwkKey: "112233445566778899aabbccddeeff00", Nonces: 1},
 				{DevEUI: EUI{5}, Domain: Environment, Profile: "counter", LoRaWAN: "1.1.0", DevAddr: "01020305", NwkSKey: "00112233445566778899aabbccddeeff",
@@ -295,7 +296,7 @@ func TestMessagesGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, err := DecodeDeviceList(list); err != nil || len(l.Devices) != 4 {
+	if l, err := DecodeDeviceList(list); err != nil || len(l.Devices) != 4 || l.Devices[1].Variables["height"] != "2.5" {
 		t.Errorf("%+v, %v", l, err)
 	}
 	if _, err := DecodeDeviceList([]byte(`{"v":2}`)); err == nil {

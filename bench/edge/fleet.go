@@ -1,6 +1,7 @@
 package main
 
 import (
+	_ "embed"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,21 @@ const (
 	profilePort = 2
 	payloadSize = 12
 )
+
+// script decodes what the layout of the profile decodes, less its channels.
+//
+//go:embed traffic.js
+var script string
+
+func javascript() devices.Codec {
+	return devices.Codec{Kind: "javascript", Source: script, Map: []devices.Mapping{
+		{Path: "lanes[*].vehicles", Quantity: "vehicle_count", Channel: "lane{1}"},
+		{Path: "lanes[*].trucks", Quantity: "vehicle_count_truck", Channel: "lane{1}"},
+		{Path: "lanes[*].speed", Quantity: "speed_mean", Channel: "lane{1}"},
+		{Path: "lanes[*].occupancy", Quantity: "occupancy", Channel: "lane{1}"},
+		{Path: "battery", Quantity: "battery_voltage"},
+	}}
+}
 
 // fleet makes the frames of ABP devices. Frame n of all is the device's frame
 // n ÷ devices.
@@ -51,13 +67,17 @@ func newFleet(seed uint64, n int) *fleet {
 	return f
 }
 
-// list is what the platform tells the edge about the fleet.
-func (f *fleet) list() ([]byte, error) {
+// list is what the platform tells the edge about the fleet. Its payloads are
+// decoded by the layout of the profile, or by a script.
+func (f *fleet) list(scripted bool) ([]byte, error) {
 	shipped, err := profiles.Shipped()
 	if err != nil {
 		return nil, err
 	}
 	p := shipped[profile]
+	if scripted {
+		p.Codec = javascript()
+	}
 	codec, err := json.Marshal(p.Codec)
 	if err != nil {
 		return nil, fmt.Errorf("encode codec: %w", err)

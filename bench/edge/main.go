@@ -24,7 +24,8 @@ import (
 const usage = `Measures an edge gateway on one core: UDP datagrams in, MQTT messages out.
 
 Each run starts a new edge with an empty database. It is sent as many frames as
-it acknowledges, first one and then eight in a datagram; another edge is sent
+it acknowledges, first one and then eight in a datagram, and eight once more with
+a codec in JavaScript instead of a layout; another edge is sent
 single frames at a fixed rate, and each is timed until it has arrived over MQTT.
 An edge waits 200 ms for further gateways and up to 50 ms for its commit; both
 are part of that time.
@@ -43,6 +44,7 @@ type settings struct {
 	quiet                       time.Duration // in which an edge writes nothing when it has tidied up
 	seed                        uint64
 	dir, profile                string
+	scripted                    bool // the codec is one in JavaScript
 }
 
 func main() {
@@ -96,16 +98,23 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func measureEdges(ctx context.Context, s settings, out io.Writer) error {
 	var table measure.Table
 	for range s.runs {
-		for _, perDatagram := range []int{1, 8} {
-			column := fmt.Sprintf("%d per datagram", perDatagram)
+		for _, kind := range []struct {
+			perDatagram int
+			scripted    bool
+		}{{1, false}, {8, false}, {8, true}} {
+			column := fmt.Sprintf("%d per datagram", kind.perDatagram)
+			if s.scripted = kind.scripted; s.scripted {
+				column += ", JavaScript"
+			}
 			err := withEdge(ctx, s, func(ctx context.Context, t *trial) error {
-				return t.fullSpeed(ctx, s, perDatagram, func(row string, v float64) { table.Add(column, row, v) })
+				return t.fullSpeed(ctx, s, kind.perDatagram, func(row string, v float64) { table.Add(column, row, v) })
 			})
 			if err != nil {
 				return fmt.Errorf("%s at full speed: %w", column, err)
 			}
 			s.profile = "" // one is enough
 		}
+		s.scripted = false
 		column := fmt.Sprintf("%d frames/s", s.rate)
 		err := withEdge(ctx, s, func(ctx context.Context, t *trial) error {
 			return t.timed(ctx, s, func(row string, v float64) { table.Add(column, row, v) })

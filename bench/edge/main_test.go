@@ -30,7 +30,7 @@ func TestMeasureEdges(t *testing.T) {
 	if err := measureEdges(t.Context(), s, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"| 1 per datagram", "| 8 per datagram", "| 100 frames/s", "p99", "CPU, µs/frame"} {
+	for _, want := range []string{"| 1 per datagram", "| 8 per datagram", "| 8 per datagram, JavaScript", "| 100 frames/s", "p99", "CPU, µs/frame"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, out.String())
 		}

@@ -48,7 +48,7 @@ func withEdge(ctx context.Context, s settings, what func(context.Context, *trial
 }
 
 func (t *trial) run(ctx context.Context, s settings, dir string, what func(context.Context, *trial) error) error {
-	list, err := t.fleet.list()
+	list, err := t.fleet.list(s.scripted)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -12,12 +11,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/edge"
 	"modellregion/edge/lorawan"
 	"modellregion/edge/semtech"
+	"modellregion/internal/strictyaml"
 	"modellregion/uplink"
 )
 
@@ -72,7 +71,7 @@ func loadConfig(path string) (config, error) {
 		return config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	c := defaults()
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
+	if err := strictyaml.Decode(data, &c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
 	if err := c.Validate(); err != nil {
@@ -163,7 +162,7 @@ func never(d time.Duration) time.Duration {
 
 // edge turns the file into what package edge takes, reading secrets and
 // certificates.
-func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Config, error) {
+func (c *config) edge(log *slog.Logger, set *metrics.Set) (edge.Config, error) {
 	earliest, err := buildDate()
 	if err != nil {
 		return edge.Config{}, err
@@ -174,7 +173,7 @@ func (c *config) edge(log *slog.Logger, metrics prometheus.Registerer) (edge.Con
 		CommitInterval: c.CommitInterval, DedupWindow: never(c.DedupWindow), Window: c.Window,
 		MaxOutboxBytes: int64(c.Outbox.MaxBytes), MaxOutboxAge: c.Outbox.MaxAge, DevicesFile: c.DevicesFile,
 		SyncedClock: c.Clock == clockSynced, Earliest: earliest, Silence: never(c.Watchdog.Silence), Stuck: never(c.Watchdog.Stuck),
-		Version: version, Log: log, Metrics: metrics,
+		Version: version, Log: log, Metrics: set,
 	}
 	if path := c.MQTT.PasswordFile; path != "" {
 		data, err := os.ReadFile(path)

@@ -24,7 +24,7 @@ The gateway is found at the address that is "internal" in CONFIG. The columns:
   BY       OTAA: it joins; ABP: it is personalised
   SESSION  none: it has not joined; joining: it was answered, and has sent nothing since;
            joined; ABP; damaged: it cannot be read from disk, and the device is not served
-           (-json tells why)
+           (-json tells why, and "edge-gateway forget -help" what to do)
   UP DOWN  next counters: an uplink with a lower one is dropped. Of LoRaWAN 1.1 there are
            two down: of MAC commands, and of commands
   HEARD    how long ago
@@ -62,18 +62,25 @@ func showDevices(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		return err
 	}
 	now := time.Now()
+	var damaged []uplink.EUI
 	err = c.each(resp.Body, func(line json.RawMessage) error {
 		var d edge.DeviceState
 		if err := json.Unmarshal(line, &d); err != nil {
 			return fmt.Errorf("%s answers with %.80q, which is no device: is that an edge-gateway of this version? %w", c.addr, line, err)
 		}
+		if d.Session == edge.SessionDamaged {
+			damaged = append(damaged, d.DevEUI)
+		}
 		_, err := fmt.Fprintln(table, cells(&d, now))
 		return err
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = table.Flush()
 	}
-	return table.Flush()
+	for _, eui := range damaged {
+		fmt.Fprintf(stderr, "edge-gateway: %s is not served, for its record on disk is damaged; to let it in again stop the gateway, and \"edge-gateway forget %s %s\"\n", eui, path, eui)
+	}
+	return err
 }
 
 // cells returns what a device has in the columns.

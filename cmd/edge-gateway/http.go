@@ -11,8 +11,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/edge"
 )
@@ -27,7 +26,7 @@ const (
 )
 
 // handler answers what is asked of a running gateway on its internal port.
-func handler(e *edge.Edge, metrics *prometheus.Registry) http.Handler {
+func handler(e *edge.Edge, set *metrics.Set) http.Handler {
 	started := time.Now().UTC().Format(time.RFC3339Nano)
 	mux := http.NewServeMux()
 	state := func(path, good string, ask func() error) {
@@ -41,7 +40,11 @@ func handler(e *edge.Edge, metrics *prometheus.Registry) http.Handler {
 	}
 	state("/healthz", "ok", e.Health)
 	state("/readyz", "ready", e.Ready)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		set.WritePrometheus(w)
+		metrics.WriteProcessMetrics(w)
+	})
 	mux.HandleFunc("GET /frames", func(w http.ResponseWriter, r *http.Request) { sendFrames(w, r, e, started) })
 	mux.HandleFunc("GET /devices", func(w http.ResponseWriter, r *http.Request) { sendDevices(w, r, e) })
 	return mux

@@ -1,7 +1,7 @@
 // The edge-gateway command runs on a LoRaWAN gateway, or beside several: it
 // hears frames from packet forwarders and publishes decoded uplinks over MQTT,
 // keeping them on disk until the platform has stored them. It also shows what a
-// running one hears and knows.
+// running one hears and knows, and lets a device in again whose record is damaged.
 //
 // It knows flags, configuration, wiring, systemd and what is shown; the work is
 // package edge's.
@@ -21,8 +21,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/edge"
@@ -54,10 +53,13 @@ Usage:
   edge-gateway check CONFIG              check a configuration
   edge-gateway frames [flags] CONFIG     show what a running gateway hears, and what becomes of it
   edge-gateway devices [flags] CONFIG    list the devices of a running gateway and their sessions
+  edge-gateway forget [flags] CONFIG DEVEUI
+                                         let a device in again whose record in a stopped gateway's database is damaged
   edge-gateway version                   print the version
 
 CONFIG is a YAML file; deploy/edge-gateway.example.yaml explains every key.
-"edge-gateway frames -help" and "edge-gateway devices -help" explain what they show.
+"edge-gateway frames -help" and "edge-gateway devices -help" explain what they show,
+"edge-gateway forget -help" what it does.
 
 Flags:
 `
@@ -119,6 +121,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, level
 		return showFrames(ctx, args, stdout, stderr)
 	case "devices":
 		return showDevices(ctx, args, stdout, stderr)
+	case "forget":
+		return forget(args, stdout, stderr)
 	case "version":
 		if len(args) > 0 {
 			return fmt.Errorf("version wants nothing more, got %q", args)
@@ -126,7 +130,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, level
 		_, err := fmt.Fprintln(stdout, version)
 		return err
 	default:
-		return fmt.Errorf("command %q is unknown, want run, check, frames, devices or version (see -help)", name)
+		return fmt.Errorf("command %q is unknown, want run, check, frames, devices, forget or version (see -help)", name)
 	}
 }
 
@@ -168,9 +172,9 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	settings, err := cfg.edge(log, metrics)
+	metrics.ExposeMetadata(true)
+	set := metrics.NewSet()
+	settings, err := cfg.edge(log, set)
 	if err != nil {
 		return err
 	}
@@ -189,7 +193,7 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	log.Info("edge runs", "edge", cfg.Name, "udp", e.Addr().String(), "mqtt", cfg.MQTT.URL, "internal", listener.Addr().String())
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.Run(ctx) })
-	group.Go(func() error { return serve(ctx, listener, handler(e, metrics)) })
+	group.Go(func() error { return serve(ctx, listener, handler(e, set)) })
 	group.Go(func() error { return watch.run(ctx, e) })
 	return group.Wait()
 }

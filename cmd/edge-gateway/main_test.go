@@ -53,7 +53,7 @@ func TestCommandLine(t *testing.T) {
 	}
 	for args, want := range map[string]string{
 		"":                "command \"\" is unknown",
-		"dance":           "command \"dance\" is unknown, want run, check, frames, devices or version",
+		"dance":           "command \"dance\" is unknown, want run, check, frames, devices, forget or version",
 		"check":           "check wants one CONFIG, after its flags, got 0",
 		"run a b":         "run wants one CONFIG, after its flags, got 2",
 		"frames -n 300 x": "frames: -n 300, want 0 to 256",
@@ -61,6 +61,9 @@ func TestCommandLine(t *testing.T) {
 		"devices x -json": "devices wants one CONFIG, after its flags, got 2",
 		"frames /none":    "/none",
 		"devices /none":   "/none",
+		"forget":          "forget wants CONFIG and DEVEUI, after its flags, got 0",
+		"forget x":        "forget wants CONFIG and DEVEUI, after its flags, got 1",
+		"forget /none 70": "/none",
 		"version x":       "version wants nothing more",
 		"-log loud check": "loud",
 		"check /none":     "/none",

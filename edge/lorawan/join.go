@@ -15,10 +15,36 @@ import (
 // netID is that of a private or experimental network (TS002: 000000).
 var netID = lorawan.NetID{0, 0, 0}
 
-const (
-	firstJoinNonce = 1
-	maxJoinNonce   = 1<<24 - 1
-)
+// maxJoinNonce is the last join nonce: it has 24 bits (§6.2.3).
+const maxJoinNonce = 1<<24 - 1
+
+// nonceMinutes returns the least join nonce of a time: the minutes since 2020.
+// That of 24 November 2051, 20:15 UTC, is the last.
+func nonceMinutes(t time.Time) int64 {
+	return t.Unix()/60 - time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC).Unix()/60
+}
+
+// nextJoinNonce returns the nonce for a join heard at the instant now, after
+// the last one that is known; 0: none is. It follows that one, but is no less
+// than the minutes since 2020. So it is also above those that a lost database
+// knew, for a device that joins less than once a minute: one of 1.0.4 or 1.1
+// refuses any other, and the same nonces once more would give the same session
+// keys. A clock that is not set is no reason to be silent: then Earliest stands
+// for it, and the first join after it is set makes up for that.
+func (n *Network) nextJoinNonce(last uint32, now time.Time) (lorawan.JoinNonce, error) {
+	least := max(nonceMinutes(now), nonceMinutes(n.cfg.Earliest))
+	if least > maxJoinNonce {
+		if last == 0 {
+			return 0, fmt.Errorf("a join nonce counts the minutes since 2020 up to %d, and the clock says %d: is %s right?", maxJoinNonce, least, now.UTC().Format(time.DateTime))
+		}
+		least = 0 // the known ones go on
+	}
+	next := max(int64(last)+1, least)
+	if next > maxJoinNonce {
+		return 0, fmt.Errorf("all join nonces of the device up to %d are used up: it needs another DevEUI", maxJoinNonce)
+	}
+	return lorawan.JoinNonce(next), nil
+}
 
 // join answers a join request (§6.2). The new session is pending until the
 // device uses it, so that a lost accept does not cost the session it has.
@@ -48,9 +74,9 @@ func (n *Network) join(rx []radio.Frame) Decision {
 	if d.state.used(req.DevNonce, d.countsNonces()) {
 		return drop(NonceUsed, d.usedNonce(req.DevNonce))
 	}
-	nonce := lorawan.JoinNonce(max(d.state.JoinNonce+1, firstJoinNonce))
-	if nonce > maxJoinNonce {
-		return drop(NonceUsed, fmt.Errorf("all %d join nonces of the device are used up", maxJoinNonce))
+	nonce, err := n.nextJoinNonce(d.state.JoinNonce, rx[0].Heard)
+	if err != nil {
+		return drop(NonceUsed, err)
 	}
 	addr, err := n.newDevAddr()
 	if err != nil {

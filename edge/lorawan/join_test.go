@@ -185,3 +185,135 @@ func TestOurs(t *testing.T) {
 		}
 	}
 }
+
+func TestNextJoinNonce(t *testing.T) {
+	day := func(year, month, day, minute int) time.Time {
+		return time.Date(year, time.Month(month), day, 0, minute, 0, 0, time.UTC)
+	}
+	const last = 1<<24 - 1
+	end := time.Date(2051, 11, 24, 20, 15, 0, 0, time.UTC) // of 24 bits
+	built := day(2026, 11, 24, 0)
+	const atBuilt = 2519 * 24 * 60
+	for _, c := range []struct {
+		name     string
+		earliest time.Time
+		known    uint32
+		now      time.Time
+		want     lorawan.JoinNonce
+		refused  string
+	}{
+		{"no clock, nothing known", time.Time{}, 0, time.Time{}, 1, ""},
+		{"no clock", time.Time{}, 7, time.Time{}, 8, ""},
+		{"a clock of 2000, as in a bubble", time.Time{}, 0, day(2000, 1, 1, 0), 1, ""},
+		{"the minute it begins", time.Time{}, 0, day(2020, 1, 1, 0), 1, ""},
+		{"minutes since", time.Time{}, 0, day(2020, 1, 2, 5), 1445, ""},
+		{"first of a device", built, 0, built.Add(90 * time.Minute), atBuilt + 90, ""},
+		{"known is lower, of a version before", built, 3, built.Add(90 * time.Minute), atBuilt + 90, ""},
+		{"known is the same", built, atBuilt + 90, built.Add(90 * time.Minute), atBuilt + 91, ""},
+		{"known is higher", built, atBuilt + 500, built.Add(90 * time.Minute), atBuilt + 501, ""},
+		{"clock not set", built, 0, day(1970, 1, 1, 1), atBuilt, ""},
+		{"clock not set, known", built, atBuilt, day(1970, 1, 1, 1), atBuilt + 1, ""},
+		{"clock set later", built, atBuilt + 1, day(2027, 1, 1, 0), atBuilt + 38*24*60, ""},
+		{"another time zone", built, 0, built.Add(time.Hour).In(time.FixedZone("", 7200)), atBuilt + 60, ""},
+		{"last minute", built, 0, end.Add(59 * time.Second), last, ""},
+		{"clock too late", built, 0, end.Add(time.Minute), 0, "the clock says 16777216: is 2051-11-24 20:16:00 right?"},
+		{"clock too late, known", built, 9, end.Add(time.Minute), 10, ""},
+		{"built too late", end.AddDate(1, 0, 0), 0, time.Time{}, 0, "the clock says"},
+		{"the last but one is known", built, last - 1, built, last, ""},
+		{"the last is known", built, last, built, 0, "up to 16777215 are used up"},
+		{"beyond the last", built, 1<<32 - 1, end.AddDate(9, 0, 0), 0, "up to 16777215 are used up"},
+	} {
+		n := &Network{cfg: Config{Earliest: c.earliest}}
+		got, err := n.nextJoinNonce(c.known, c.now)
+		if got != c.want || (err == nil) != (c.refused == "") || err != nil && !strings.Contains(err.Error(), c.refused) {
+			t.Errorf("%s: %d (%v), want %d %s", c.name, got, err, c.want, c.refused)
+		}
+	}
+}
+
+// A refused join uses up nothing: the device gets in when the clock is right.
+func TestJoinWithoutANonce(t *testing.T) {
+	n := newNetwork(t, joining)
+	request := joinRequest(t, joining, 7)
+	rx := heard(request)
+	rx[0].Heard = time.Date(2055, 1, 1, 0, 0, 0, 0, time.UTC)
+	if dec := n.Handle(rx); dec.Dropped != NonceUsed || dec.Save != nil || dec.Down != nil || !strings.Contains(dec.Detail.Error(), "2055-01-01") {
+		t.Errorf("in 2055: %+v", dec)
+	}
+	rx[0].Heard = start
+	if dec := n.Handle(rx); dec.Join == nil || int64(dec.Save.JoinNonce) != nonceMinutes(start) {
+		t.Errorf("with the clock right: %+v", dec)
+	}
+	n.devices[joining.DevEUI].state.JoinNonce = maxJoinNonce
+	if dec := n.Handle(heard(joinRequest(t, joining, 8))); dec.Dropped != NonceUsed || !strings.Contains(dec.Detail.Error(), "used up") {
+		t.Errorf("at the end: %+v", dec)
+	}
+}
+
+// A network that has lost its history is not that of before to anybody: devices
+// take its answers, and no keys are used twice, even with the same DevNonce.
+func TestJoinAfterLostHistory(t *testing.T) {
+	for _, version := range []string{"1.0.3", "1.0.4", "1.1.0"} {
+		a := newAir(t, kind{version, false, band.EU868, false}, Config{Earliest: start.AddDate(0, -1, 0)})
+		for range 5 {
+			a.join()
+			a.up(2, []byte{1}, false)
+		}
+		request, err := a.dev.JoinRequest() // that somebody keeps
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := func() lorawan.AES128Key {
+			t.Helper()
+			dec := a.net.Handle(a.rx(request))
+			if dec.Join == nil {
+				t.Fatalf("%s: %+v", version, dec)
+			}
+			return dec.Save.Pending.AppSKey
+		}
+		before := keys()
+		clear(a.saved)
+		a.net = nil
+		a.now = a.now.Add(time.Hour)
+		a.begin()
+		if keys() == before {
+			t.Errorf("%s: the request brings the same keys again", version)
+		}
+		a.join()
+		a.up(2, []byte{1}, false)
+
+		// It is lost again, and the clock with it: it makes up for it when it is set.
+		clear(a.saved)
+		a.net = nil
+		now := a.now
+		a.now = time.Unix(60, 0)
+		a.begin()
+		request, err = a.dev.JoinRequest()
+		if err != nil {
+			t.Fatal(err)
+		}
+		dec := a.net.Handle(a.rx(request))
+		if dec.Join == nil || int64(dec.Save.JoinNonce) != nonceMinutes(a.cfg.Earliest) {
+			t.Fatalf("%s, clock not set: %+v", version, dec)
+		}
+		a.carry(dec, version == "1.0.3")
+		a.now = now
+		a.join()
+		a.up(2, []byte{1}, false)
+	}
+}
+
+// carry keeps a decision and tells the device, which must take it or refuse it.
+func (a *air) carry(dec Decision, takes bool) {
+	a.t.Helper()
+	w := dec.Down.Windows[0]
+	w.PowerDBm = 0
+	if _, err := a.dev.Hear(dec.Down.PHYPayload, w); (err == nil) != takes {
+		a.t.Fatalf("the device takes the accept: %v (%v)", err == nil, err)
+	}
+	record, err := dec.Save.MarshalBinary()
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	a.saved[dec.DevEUI] = &savedState{record, dec.Save.MarshalNonces()}
+}

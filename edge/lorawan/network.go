@@ -72,6 +72,7 @@ type Status struct {
 type Config struct {
 	Band        band.Name     `yaml:"region"`       // EU868
 	Rand        io.Reader     `yaml:"-"`            // for device addresses
+	Earliest    time.Time     `yaml:"-"`            // nothing was heard before: a clock that says so is not set
 	Radio       Radio         `yaml:",inline"`      // what devices are told to use; the region's defaults
 	NoADR       bool          `yaml:"no_adr"`       // data rate and power are left to the devices
 	StatusEvery time.Duration `yaml:"status_every"` // between two DevStatusReq, 24 h; negative: never

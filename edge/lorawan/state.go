@@ -193,7 +193,7 @@ type State struct {
 	JoinEUI lorawan.EUI64 // that the nonces belong to
 	Active  *Session      // nil before the first uplink of the first session
 	Pending *Session      // joined, but not yet used by the device
-	// JoinNonce is the last one given out; it rises with each accepted join.
+	// JoinNonce is the last one given out, or 0; it rises with each accepted join.
 	JoinNonce uint32
 	// DevNonces are those already used, in the order of use. It changes with a
 	// join alone and is a record of its own: there may be many.

@@ -23,25 +23,28 @@ func (d datr) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, `"SF%dBW%d"`, d.SpreadingFactor, d.BandwidthKHz), nil
 }
 
-// UnmarshalJSON implements json.Unmarshaler. It also takes a bit rate that is
-// quoted.
-func (d *datr) UnmarshalJSON(data []byte) error {
-	s := strings.Trim(string(data), `"`)
-	if rate, err := strconv.ParseFloat(s, 64); err == nil {
-		if !(rate >= 1 && rate <= 1e6 && rate == math.Trunc(rate)) {
-			return dropf(DropMalformed, "datr is %.32s bit/s, want a whole number up to 1000000", s)
-		}
-		*d = datr{BitRate: int(rate)}
-		return nil
-	}
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *datr) UnmarshalJSON(data []byte) (err error) {
+	*d, err = parseDatr(strings.Trim(string(data), `"`))
+	return err
+}
+
+// parseDatr reads a data rate. It also takes a bit rate that is quoted.
+func parseDatr(s string) (datr, error) {
 	sf, bw, ok := strings.Cut(strings.TrimPrefix(s, "SF"), "BW")
 	factor, errSF := strconv.Atoi(sf)
 	width, errBW := strconv.Atoi(bw)
-	if !ok || errSF != nil || errBW != nil || factor < 5 || factor > 12 || width < 1 || width > 2_000 {
-		return dropf(DropModulation, "datr is %.32s, want SF5BW125 to SF12BW500 or a bit rate", s)
+	if ok && errSF == nil && errBW == nil && factor >= 5 && factor <= 12 && width >= 1 && width <= 2_000 {
+		return datr{SpreadingFactor: factor, BandwidthKHz: width}, nil
 	}
-	*d = datr{SpreadingFactor: factor, BandwidthKHz: width}
-	return nil
+	rate, err := strconv.ParseFloat(s, 64)
+	switch {
+	case err != nil:
+		return datr{}, dropf(DropModulation, "datr is %.32s, want SF5BW125 to SF12BW500 or a bit rate", s)
+	case !(rate >= 1 && rate <= 1e6 && rate == math.Trunc(rate)):
+		return datr{}, dropf(DropMalformed, "datr is %.32s bit/s, want a whole number up to 1000000", s)
+	}
+	return datr{BitRate: int(rate)}, nil
 }
 
 func modulation(d radio.DataRate) string {
@@ -63,18 +66,33 @@ func codingRate(d radio.DataRate) string {
 // with padding and read in both alphabets, even mixed, with and without it.
 type payload []byte
 
-var standardAlphabet = strings.NewReplacer("-", "+", "_", "/", "=", "")
-
 // UnmarshalJSON implements json.Unmarshaler.
 func (p *payload) UnmarshalJSON(data []byte) error {
 	var s string
-	if err := json.Unmarshal(data, &s); err != nil {
-		return dropf(DropMalformed, "data: %w", err)
+	err := json.Unmarshal(data, &s)
+	if err == nil {
+		*p, err = parsePayload([]byte(s))
 	}
-	b, err := base64.RawStdEncoding.DecodeString(standardAlphabet.Replace(s))
 	if err != nil {
 		return dropf(DropMalformed, "data: %w", err)
 	}
-	*p = b
 	return nil
+}
+
+// parsePayload reads base64 and uses text for it.
+func parsePayload(text []byte) (payload, error) {
+	n := 0
+	for _, c := range text {
+		switch c {
+		case '-':
+			c = '+'
+		case '_':
+			c = '/'
+		case '=':
+			continue
+		}
+		text[n] = c
+		n++
+	}
+	return base64.RawStdEncoding.AppendDecode(nil, text[:n])
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/brocaar/lorawan"
+	"github.com/valyala/fastjson"
 
 	"modellregion/edge/radio"
 )
@@ -97,7 +98,7 @@ func FuzzParse(f *testing.F) {
 			_, _ = ParsePullResp(p)
 		}
 		_, _ = decodeTXAck(p.JSON)
-		frames, stats := decodePush(p, func(string, error) {})
+		frames, stats := decodePush(p, &fastjson.Parser{}, func(string, error) {})
 		// What was accepted survives being forwarded once more.
 		for i := range frames {
 			frames[i].Time = frames[i].Time.Truncate(time.Millisecond)
@@ -109,7 +110,7 @@ func FuzzParse(f *testing.F) {
 			}
 			t.Fatal(err)
 		}
-		again, _ := decodePush(q, func(reason string, err error) { t.Fatalf("%s: %v", reason, err) })
+		again, _ := decodePush(q, &fastjson.Parser{}, func(reason string, err error) { t.Fatalf("%s: %v", reason, err) })
 		if !reflect.DeepEqual(again, frames) {
 			t.Fatalf("forwarded again\n got %+v\nwant %+v", again, frames)
 		}

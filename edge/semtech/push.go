@@ -2,17 +2,19 @@ package semtech
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 
 	"github.com/brocaar/lorawan"
+	"github.com/valyala/fastjson"
 
 	"modellregion/edge/radio"
 )
 
-// rxpk is one frame in a PUSH_DATA. What a gateway may leave out is a
-// pointer.
+// rxpk is one frame in a PUSH_DATA, as it is written.
 type rxpk struct {
 	Time string   `json:"time,omitempty"` // UTC, ISO 8601 with microseconds
 	Tmms *float64 `json:"tmms,omitempty"` // GPS time in ms since 6 January 1980
@@ -24,17 +26,10 @@ type rxpk struct {
 	Modu string   `json:"modu"`
 	Datr datr     `json:"datr"`
 	Codr string   `json:"codr,omitempty"`
-	RSSI float64  `json:"rssi"`           // dBm
-	LSNR float64  `json:"lsnr"`           // dB
-	RSig []rsig   `json:"rsig,omitempty"` // one per antenna, instead of rssi and lsnr
+	RSSI float64  `json:"rssi"` // dBm
+	LSNR float64  `json:"lsnr"` // dB
 	Size int      `json:"size"`
 	Data payload  `json:"data"`
-}
-
-// rsig is how one antenna heard a frame.
-type rsig struct {
-	RSSIC float64 `json:"rssic"` // dBm
-	LSNR  float64 `json:"lsnr"`  // dB
 }
 
 // stat is what a gateway counted since its last report.
@@ -56,18 +51,27 @@ const (
 
 // decodePush reads the JSON of a PUSH_DATA. One bad frame does not lose the
 // others: everything that cannot be used goes to drop. Stats is nil when the
-// datagram has none.
-func decodePush(p Packet, drop func(reason string, err error)) (frames []radio.Frame, stats *radio.Stats) {
-	var content struct {
-		RXPK []json.RawMessage `json:"rxpk"`
-		Stat json.RawMessage   `json:"stat"`
-	}
-	if err := json.Unmarshal(trimEnd(p.JSON), &content); err != nil {
+// datagram has none. The parser is for one caller at a time.
+func decodePush(p Packet, parser *fastjson.Parser, drop func(reason string, err error)) (frames []radio.Frame, stats *radio.Stats) {
+	malformed := func(err error) {
 		drop(DropMalformed, dropf(DropMalformed, "PUSH_DATA of gateway %s: %w", p.Gateway, err))
+	}
+	content, err := parser.ParseBytes(trimEnd(p.JSON))
+	if err == nil && content.Type() != fastjson.TypeObject {
+		err = fmt.Errorf("it is a JSON %s, want an object", content.Type())
+	}
+	if err != nil {
+		malformed(err)
 		return nil, nil
 	}
-	for i, raw := range content.RXPK {
-		f, err := decodeFrame(raw)
+	o := object{v: content}
+	list := o.array("rxpk")
+	if o.err != nil {
+		malformed(o.err)
+		return nil, nil
+	}
+	for i, v := range list {
+		f, err := decodeFrame(v)
 		if err != nil {
 			drop(dropReason(err), dropf(dropReason(err), "PUSH_DATA of gateway %s: rxpk %d: %w", p.Gateway, i, err))
 			continue
@@ -75,15 +79,16 @@ func decodePush(p Packet, drop func(reason string, err error)) (frames []radio.F
 		f.Gateway = p.Gateway
 		frames = append(frames, f)
 	}
-	if content.Stat == nil || string(content.Stat) == "null" {
+	s := o.object("stat")
+	if s.v == nil && o.err == nil {
 		return frames, nil
 	}
-	var s stat
-	if err := json.Unmarshal(content.Stat, &s); err != nil {
-		drop(DropMalformed, dropf(DropMalformed, "PUSH_DATA of gateway %s: stat: %w", p.Gateway, err))
+	stats = decodeStat(&s, p.Gateway)
+	if err := cmp.Or(o.err, s.err); err != nil {
+		malformed(fmt.Errorf("stat: %w", err))
 		return frames, nil
 	}
-	return frames, s.stats(p.Gateway)
+	return frames, stats
 }
 
 // trimEnd removes what some forwarders send behind the JSON: their string's
@@ -91,41 +96,60 @@ func decodePush(p Packet, drop func(reason string, err error)) (frames []radio.F
 func trimEnd(data []byte) []byte { return bytes.TrimRight(data, "\x00 \r\n") }
 
 // decodeFrame reads one rxpk.
-func decodeFrame(raw []byte) (radio.Frame, error) {
-	var x rxpk
-	if err := json.Unmarshal(raw, &x); err != nil {
-		return radio.Frame{}, dropf(dropReason(err), "%w", err)
+func decodeFrame(v *fastjson.Value) (radio.Frame, error) {
+	if v.Type() != fastjson.TypeObject {
+		return radio.Frame{}, dropf(DropMalformed, "it is a JSON %s, want an object", v.Type())
 	}
-	switch {
-	case x.Stat != nil && *x.Stat != 1:
-		return radio.Frame{}, dropf(DropCRC, "stat is %d, want 1", *x.Stat)
-	case x.Tmst == nil:
-		return radio.Frame{}, dropf(DropMalformed, "no tmst")
-	case !(x.Freq >= 100 && x.Freq <= 4_000):
-		return radio.Frame{}, dropf(DropMalformed, "freq is %g MHz, want 100 to 4000", x.Freq)
-	case x.Datr == datr{}:
-		return radio.Frame{}, dropf(DropMalformed, "no datr")
-	case len(x.Data) == 0:
-		return radio.Frame{}, dropf(DropMalformed, "no data")
-	case len(x.Data) > maxFrame:
-		return radio.Frame{}, dropf(DropOversize, "data has %d bytes, at most %d fit a frame", len(x.Data), maxFrame)
-	}
-	for i, s := range x.RSig {
-		if i == 0 || s.LSNR > x.LSNR {
-			x.RSSI, x.LSNR = s.RSSIC, s.LSNR
+	o := object{v: v}
+	stat, hasStat := o.integer("stat")
+	tmst, hasTmst := o.integer("tmst")
+	freq, rssi, snr := o.number("freq"), o.number("rssi"), o.number("lsnr")
+	rate, data := o.datr(), o.text("data")
+	for i, a := range o.array("rsig") { // one per antenna, instead of rssi and lsnr
+		antenna := object{v: a}
+		if s := antenna.number("lsnr"); i == 0 || s > snr {
+			rssi, snr = antenna.number("rssic"), s
 		}
+		o.err = cmp.Or(o.err, antenna.err)
 	}
-	if math.Abs(x.RSSI) > 300 || math.Abs(x.LSNR) > 100 {
-		return radio.Frame{}, dropf(DropMalformed, "rssi is %g dBm and lsnr %g dB", x.RSSI, x.LSNR)
+	at := received(&o)
+	switch {
+	case o.err != nil:
+		return radio.Frame{}, dropf(DropMalformed, "%w", o.err)
+	case hasStat && stat != 1: // CRC: 1 good, -1 bad, 0 none
+		return radio.Frame{}, dropf(DropCRC, "stat is %d, want 1", stat)
+	case !hasTmst:
+		return radio.Frame{}, dropf(DropMalformed, "no tmst")
+	case !(freq >= 100 && freq <= 4_000):
+		return radio.Frame{}, dropf(DropMalformed, "freq is %g MHz, want 100 to 4000", freq)
+	case len(rate) == 0:
+		return radio.Frame{}, dropf(DropMalformed, "no datr")
+	case len(data) == 0:
+		return radio.Frame{}, dropf(DropMalformed, "no data")
+	case !(math.Abs(rssi) <= 300 && math.Abs(snr) <= 100):
+		return radio.Frame{}, dropf(DropMalformed, "rssi is %g dBm and lsnr %g dB", rssi, snr)
+	}
+	dr, err := parseDatr(string(rate))
+	if err != nil {
+		return radio.Frame{}, err
+	}
+	phy, err := parsePayload(data)
+	switch {
+	case err != nil:
+		return radio.Frame{}, dropf(DropMalformed, "data: %w", err)
+	case len(phy) == 0:
+		return radio.Frame{}, dropf(DropMalformed, "no data")
+	case len(phy) > maxFrame:
+		return radio.Frame{}, dropf(DropOversize, "data has %d bytes, at most %d fit a frame", len(phy), maxFrame)
 	}
 	return radio.Frame{
-		PHYPayload: x.Data,
-		Time:       x.received(),
-		Counter:    uint64(uint32(*x.Tmst)), // some forwarders print it signed
-		FreqHz:     megahertz(x.Freq),
-		DataRate:   radio.DataRate(x.Datr),
-		RSSIdBm:    int(math.Round(x.RSSI)),
-		SNRdB:      x.LSNR,
+		PHYPayload: phy,
+		Time:       at,
+		Counter:    uint64(uint32(tmst)), // some forwarders print it signed
+		FreqHz:     megahertz(freq),
+		DataRate:   radio.DataRate(dr),
+		RSSIdBm:    int(math.Round(rssi)),
+		SNRdB:      snr,
 	}, nil
 }
 
@@ -151,14 +175,14 @@ var gpsEpoch = time.Date(1980, 1, 6, 0, 0, 0, 0, time.UTC).Add(-gpsAhead)
 // received returns when the frame was received by the gateway's GPS clock, or
 // the zero time when the gateway has no clock to be believed. The GPS time
 // tmms is preferred: time is the host's clock on some gateways.
-func (x *rxpk) received() time.Time {
+func received(o *object) time.Time {
 	// The comparison of numbers keeps a tmms from overflowing.
-	if x.Tmms != nil && *x.Tmms > 0 && *x.Tmms < float64(latest.Sub(gpsEpoch).Milliseconds()) {
-		if t := believed(gpsEpoch.Add(time.Duration(*x.Tmms) * time.Millisecond)); !t.IsZero() {
+	if ms := o.number("tmms"); ms > 0 && ms < float64(latest.Sub(gpsEpoch).Milliseconds()) {
+		if t := believed(gpsEpoch.Add(time.Duration(ms) * time.Millisecond)); !t.IsZero() {
 			return t
 		}
 	}
-	t, _ := time.Parse(time.RFC3339Nano, x.Time) // zero when it is none
+	t, _ := time.Parse(time.RFC3339Nano, string(o.text("time"))) // zero when it is none
 	return believed(t)
 }
 
@@ -171,16 +195,16 @@ func believed(t time.Time) time.Time {
 	return t.UTC()
 }
 
-func (s *stat) stats(gateway lorawan.EUI64) *radio.Stats {
-	at, _ := time.Parse(statTimeLayout, s.Time) // zero when it is none
+func decodeStat(o *object, gateway lorawan.EUI64) *radio.Stats {
+	at, _ := time.Parse(statTimeLayout, string(o.text("time"))) // zero when it is none
 	return &radio.Stats{
 		Gateway:    gateway,
 		Time:       believed(at),
-		Received:   s.RXNb,
-		ReceivedOK: s.RXOK,
-		Forwarded:  s.RXFW,
-		AckedPct:   min(max(s.AckR, 0), 100),
-		Sent:       s.TXNb,
+		Received:   o.count("rxnb"),
+		ReceivedOK: o.count("rxok"),
+		Forwarded:  o.count("rxfw"),
+		AckedPct:   min(max(o.number("ackr"), 0), 100),
+		Sent:       o.count("txnb"),
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valyala/fastjson"
+
 	"modellregion/edge/radio"
 )
 
@@ -170,7 +172,7 @@ func TestDecodePush(t *testing.T) {
 				t.Fatal(err)
 			}
 			var dropped []string
-			frames, stats := decodePush(p, func(reason string, err error) {
+			frames, stats := decodePush(p, &fastjson.Parser{}, func(reason string, err error) {
 				dropped = append(dropped, reason)
 				if !strings.Contains(err.Error(), roof.String()) {
 					t.Errorf("error %q does not name the gateway", err)
@@ -199,7 +201,7 @@ func TestAppendPushData(t *testing.T) {
 	if err != nil || p.Token != 7 || p.Kind != PushData || p.Gateway != roof {
 		t.Fatalf("got %+v, %v", p, err)
 	}
-	frames, gotStats := decodePush(p, func(_ string, err error) { t.Error(err) })
+	frames, gotStats := decodePush(p, &fastjson.Parser{}, func(_ string, err error) { t.Error(err) })
 	if !reflect.DeepEqual(frames, want) {
 		t.Errorf("frames\n got %+v\nwant %+v", frames, want)
 	}
@@ -216,13 +218,14 @@ func BenchmarkDecodePush(b *testing.B) {
 	if !bytes.Contains(datagram, []byte(base64.StdEncoding.EncodeToString(f.PHYPayload))) {
 		b.Fatal("the payload is not in the datagram")
 	}
+	var parser fastjson.Parser
 	b.ReportAllocs()
 	for b.Loop() {
 		p, err := Parse(datagram)
 		if err != nil {
 			b.Fatal(err)
 		}
-		if frames, _ := decodePush(p, nil); len(frames) != 1 {
+		if frames, _ := decodePush(p, &parser, nil); len(frames) != 1 {
 			b.Fatal("frame lost")
 		}
 	}

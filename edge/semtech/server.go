@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/brocaar/lorawan"
+	"github.com/valyala/fastjson"
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/edge/radio"
@@ -231,9 +232,10 @@ func (s *Server) pullData(p Packet, from netip.AddrPort, now time.Time) error {
 
 // handOver gives what is queued to the receiver, until the queue is closed.
 func (s *Server) handOver(ctx context.Context, r Receiver) error {
+	var parser fastjson.Parser
 	for p := range s.queue.pushes {
 		s.queue.taken(p)
-		frames, stats := decodePush(p.packet, r.Dropped)
+		frames, stats := decodePush(p.packet, &parser, r.Dropped)
 		for _, f := range frames {
 			f.Heard = p.at
 			if err := r.Frame(ctx, f); err != nil {

@@ -106,10 +106,11 @@ func TestProfiles(t *testing.T) {
 				}
 			}
 			want := f.readings(payload)
-			got, err := decoder.Decode(nil, f.port, payload)
-			if err != nil {
+			var out codec.Output
+			if err := decoder.Decode(&codec.Input{Port: f.port, Payload: payload}, &out); err != nil {
 				t.Fatal(err)
 			}
+			got := out.Readings
 			if len(got) != len(want) {
 				t.Fatalf("%s: %d readings, want %d", p.ID, len(got), len(want))
 			}
