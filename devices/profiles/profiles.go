@@ -1,13 +1,12 @@
 // Package profiles holds the device profiles that are shipped with the
 // product, one YAML file each.
 //
-// It reads and checks profiles, its own and those in an operator's folder. It
-// leaves decoding to devices/codec and the question which device has which
-// profile to devices/registry.
+// It reads and checks profiles, its own and those in an operator's folder, and
+// runs the examples that they carry. It leaves decoding to devices/codec and
+// the question which device has which profile to devices/registry.
 package profiles
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -15,10 +14,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-
 	"modellregion/devices"
 	"modellregion/devices/codec"
+	"modellregion/internal/strictyaml"
 )
 
 //go:embed *.yaml
@@ -30,11 +28,26 @@ func Shipped() (map[string]devices.Profile, error) { return Load(shipped) }
 // Load reads every *.yaml file at the top of a folder as a profile and
 // compiles its codec. It reports every file that is wrong, each with its name.
 func Load(folder fs.FS) (map[string]devices.Profile, error) {
+	files, err := load(folder)
+	out := make(map[string]devices.Profile, len(files))
+	for id, f := range files {
+		out[id] = f.profile
+	}
+	return out, err
+}
+
+// file is a profile and the examples that stand in its file.
+type file struct {
+	profile  devices.Profile
+	examples []Example
+}
+
+func load(folder fs.FS) (map[string]file, error) {
 	names, err := fs.Glob(folder, "*.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("list profiles: %w", err)
 	}
-	out := make(map[string]devices.Profile, len(names))
+	out := make(map[string]file, len(names))
 	var errs []error
 	for _, name := range names {
 		data, err := fs.ReadFile(folder, name)
@@ -42,38 +55,62 @@ func Load(folder fs.FS) (map[string]devices.Profile, error) {
 			errs = append(errs, fmt.Errorf("read profile: %w", err))
 			continue
 		}
-		p, err := parse(data)
-		if err == nil && name != p.ID+".yaml" {
-			err = fmt.Errorf("id is %q, want that of the file name", p.ID)
+		f, err := parseFile(data)
+		if err == nil && name != f.profile.ID+".yaml" {
+			err = fmt.Errorf("id is %q, want that of the file name", f.profile.ID)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("profile %s: %w", name, err))
 			continue
 		}
-		out[p.ID] = p
+		out[f.profile.ID] = f
 	}
 	return out, errors.Join(errs...)
 }
 
+// parse reads one profile and leaves its examples aside once they are checked.
 func parse(data []byte) (devices.Profile, error) {
-	p := devices.Profile{LoRaWAN: devices.LoRaWAN{Version: "1.0.3", Class: "A"}}
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&p); err != nil {
-		return devices.Profile{}, err
+	f, err := parseFile(data)
+	return f.profile, err
+}
+
+func parseFile(data []byte) (file, error) {
+	var src struct {
+		Profile  devices.Profile `yaml:",inline"`
+		Examples []exampleSource `yaml:"examples"`
 	}
+	p := &src.Profile
+	p.LoRaWAN = devices.LoRaWAN{Version: "1.0.3", Class: "A"}
+	if err := strictyaml.Decode(data, &src); err != nil {
+		return file{}, err
+	}
+	if err := check(p); err != nil {
+		return file{}, err
+	}
+	examples, err := parseExamples(src.Examples)
+	if err != nil {
+		return file{}, err
+	}
+	return file{profile: *p, examples: examples}, nil
+}
+
+func check(p *devices.Profile) error {
 	switch {
 	case p.ID == "" || p.Name == "":
-		return devices.Profile{}, errors.New("id and name must be given")
+		return errors.New("id and name must be given")
 	case !p.Domain.Valid():
-		return devices.Profile{}, fmt.Errorf("domain is %q, want traffic, energy, road or environment", p.Domain)
+		return fmt.Errorf("domain is %q, want traffic, energy, road or environment", p.Domain)
 	case p.Interval <= 0:
-		return devices.Profile{}, fmt.Errorf("interval is %v, want the time between two uplinks like 5m", p.Interval)
+		return fmt.Errorf("interval is %v, want the time between two uplinks like 5m", p.Interval)
 	case !slices.Contains(devices.LoRaWANVersions(), p.LoRaWAN.Version):
-		return devices.Profile{}, fmt.Errorf("lorawan.version is %q, want one of %s", p.LoRaWAN.Version, strings.Join(devices.LoRaWANVersions(), ", "))
+		return fmt.Errorf("lorawan.version is %q, want one of %s", p.LoRaWAN.Version, strings.Join(devices.LoRaWANVersions(), ", "))
 	case p.LoRaWAN.Class != "A" && p.LoRaWAN.Class != "C":
-		return devices.Profile{}, fmt.Errorf("lorawan.class is %q, want A, listening after its uplinks, or C, listening always", p.LoRaWAN.Class)
+		return fmt.Errorf("lorawan.class is %q, want A, listening after its uplinks, or C, listening always", p.LoRaWAN.Class)
 	}
-	if _, err := codec.Compile(p.Codec); err != nil {
-		return devices.Profile{}, err
+	d, err := codec.Compile(p.Codec)
+	if err != nil {
+		return err
 	}
-	return p, nil
+	d.Close()
+	return nil
 }

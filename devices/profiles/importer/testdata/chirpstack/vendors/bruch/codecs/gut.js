@@ -1,0 +1,1 @@
+function decodeUplink(input) { return { data: { n: input.bytes.length } }; }

@@ -1,0 +1,1 @@
+function encodeDownlink(input) { return { bytes: Array.from(input.data.text).map((c) => c.charCodeAt(0)) }; }

@@ -1,0 +1,1 @@
+function decodeUplink(input) { return { data: { ok: input.bytes[0] === 1 } }; }
