@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +183,7 @@ func TestDemoIsPublishedAndWatched(t *testing.T) {
 			t.Errorf("the public listener answers %s with %d", path, status)
 		}
 	}
+	documented(t, "http://"+at["internal"]+"/metrics")
 	eventually(t, "values on the portal", func() bool {
 		_, _, page := get(t, "http://"+at["http"]+"/")
 		return strings.Contains(page, "km/h") && strings.Contains(page, "°C") && strings.Contains(page, "Hz")
@@ -224,4 +227,23 @@ func TestDemoIsPublishedAndWatched(t *testing.T) {
 		}
 	}
 	p.stop()
+}
+
+// documented checks that the handbook says of every metric of ours what it is.
+func documented(t *testing.T, url string) {
+	t.Helper()
+	docs, err := os.ReadFile("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, body := get(t, url)
+	shown := regexp.MustCompile(`(?m)^# TYPE (modellregion_\S+) (\w+)$`).FindAllStringSubmatch(body, -1)
+	if len(shown) < 20 {
+		t.Errorf("%s shows %d metrics of ours, want those of edge, ingest and broker", url, len(shown))
+	}
+	for _, m := range shown {
+		if !strings.Contains(string(docs), fmt.Sprintf("| `%s` | %s |", m[1], m[2])) {
+			t.Errorf("metric %s, a %s, is not in docs/metrics.md", m[1], m[2])
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -11,10 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-
 	"modellregion/edge/lorawan"
 	"modellregion/edge/semtech"
+	"modellregion/internal/strictyaml"
 	"modellregion/opendata"
 	"modellregion/opendata/portal"
 	"modellregion/uplink"
@@ -22,15 +20,17 @@ import (
 
 // config is region.yaml. deploy/region.example.yaml explains every key.
 type config struct {
-	Region   regionConfig `yaml:"region"`
-	DataDir  string       `yaml:"data_dir"`
-	HTTP     string       `yaml:"http"`     // public listener
-	Internal string       `yaml:"internal"` // health and metrics
-	MQTT     mqttConfig   `yaml:"mqtt"`
-	Influx   influxConfig `yaml:"influx"`
-	Edges    []edgeConfig `yaml:"edges"`
-	Raw      duration     `yaml:"raw_retention"`
-	BaseMap  *baseMap     `yaml:"base_map"`
+	Region   regionConfig   `yaml:"region"`
+	DataDir  string         `yaml:"data_dir"`
+	HTTP     string         `yaml:"http"`     // public listener
+	Internal string         `yaml:"internal"` // health and metrics
+	MQTT     mqttConfig     `yaml:"mqtt"`
+	Influx   influxConfig   `yaml:"influx"`
+	Registry registryConfig `yaml:"registry"`
+	Profiles string         `yaml:"profiles"` // folder of own device profiles; empty: none
+	Edges    []edgeConfig   `yaml:"edges"`
+	Raw      duration       `yaml:"raw_retention"`
+	BaseMap  *baseMap       `yaml:"base_map"`
 }
 
 type regionConfig struct {
@@ -69,6 +69,11 @@ type influxConfig struct {
 	PublicTokenFile    string `yaml:"public_token_file"`
 	PublicUsername     string `yaml:"public_username"`
 	PublicPasswordFile string `yaml:"public_password_file"`
+}
+
+// registryConfig says how the devices' keys are kept.
+type registryConfig struct {
+	KEKFile string `yaml:"kek_file"` // key-encryption key, 32 or 64 hexadecimal digits; empty: none, or MODELLREGION_KEK
 }
 
 // edgeConfig is an edge that the region has; with UDP it runs inside the
@@ -125,7 +130,7 @@ func loadConfig(path string) (config, error) {
 		return config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	c := defaults()
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&c); err != nil {
+	if err := strictyaml.Decode(data, &c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
 	if c.MQTT.URL == "" && c.MQTT.Listen == "" {

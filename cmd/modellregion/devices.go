@@ -11,68 +11,91 @@ import (
 	"text/tabwriter"
 
 	"modellregion/devices"
-	"modellregion/devices/profiles"
 	"modellregion/devices/registry"
 	"modellregion/uplink"
 )
 
 type devicesCmd struct {
-	Import      devicesImportCmd      `cmd:"" help:"Add or replace devices from a CSV file; a running platform takes them over within two seconds."`
-	List        devicesListCmd        `cmd:"" help:"List the devices, without their keys."`
-	Send        devicesSendCmd        `cmd:"" help:"Send a command to a device and say what becomes of it."`
+	Add         devicesAddCmd         `cmd:"" help:"Add a device, from its QR code or by flags; a running platform takes it over within two seconds."`
+	Show        devicesShowCmd        `cmd:"" help:"Show everything known of a device, without its keys."`
+	List        devicesListCmd        `cmd:"" help:"List the devices, or find some, without their keys."`
+	Edit        devicesEditCmd        `cmd:"" help:"Change what is known of a device."`
+	Remove      devicesRemoveCmd      `cmd:"" help:"Forget a device and its keys."`
+	Enable      devicesEnableCmd      `cmd:"" help:"Serve a device that was disabled."`
+	Disable     devicesDisableCmd     `cmd:"" help:"Neither serve nor publish a device, and keep it."`
+	Import      devicesImportCmd      `cmd:"" help:"Add or change devices from a file: CSV, JSON, ChirpStack or The Things Stack."`
+	Export      devicesExportCmd      `cmd:"" help:"Write the devices as CSV or JSON, which import reads."`
 	FlushNonces devicesFlushNoncesCmd `cmd:"" help:"Let a device join again that forgot which DevNonces it has used."`
+	Send        devicesSendCmd        `cmd:"" help:"Send a command to a device and say what becomes of it."`
+	Profiles    devicesProfilesCmd    `cmd:"" help:"The device profiles: what all devices of a model have in common."`
+	Codec       devicesCodecCmd       `cmd:"" help:"Try out and measure codecs."`
+	Backup      devicesBackupCmd      `cmd:"" help:"Write a copy of the registry while the platform runs."`
+	Check       devicesCheckCmd       `cmd:"" help:"Check the registry's file and everything in it."`
+	WrapKeys    devicesWrapKeysCmd    `cmd:"" help:"Wrap the devices' keys with the key-encryption key."`
 }
 
-type devicesImportCmd struct {
-	Config string `required:"" short:"c" help:"The region's configuration." type:"path"`
-	DryRun bool   `help:"Check the file and change nothing."`
-	File   string `arg:"" help:"CSV with a heading: dev_eui, join_eui, name, station, municipality, profile, edge, lat, lon, visibility, app_key (or dev_addr, nwk_s_key, app_s_key); for LoRaWAN 1.1 also nwk_key (or s_nwk_s_int_key, nwk_s_enc_key); reset_f_cnt." type:"path"`
+// withConfig is the flag of every command that needs the region.
+type withConfig struct {
+	Config string `required:"" short:"c" env:"MODELLREGION_CONFIG" help:"The region's configuration." type:"path"`
 }
 
-// Run imports all devices of the file or none.
-func (c devicesImportCmd) Run(ctx context.Context, t *terminal) (err error) {
-	cfg, err := loadConfig(c.Config)
+// store is the open registry with what is needed to use it.
+type store struct {
+	*registry.Registry
+	cfg      config
+	profiles map[string]devices.Profile // all, with those of the registry
+	shipped  map[string]devices.Profile // those shipped and those of the operator's folder
+}
+
+// withStore opens the registry of a configuration for one command.
+func (w withConfig) withStore(ctx context.Context, do func(store) error) (err error) {
+	cfg, err := loadConfig(w.Config)
 	if err != nil {
 		return err
 	}
-	known, err := profiles.Shipped()
-	if err != nil {
+	s := store{cfg: cfg}
+	if s.shipped, err = knownProfiles(cfg); err != nil {
 		return err
 	}
-	f, err := os.Open(c.File)
+	if s.Registry, err = openRegistry(ctx, cfg); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if s.profiles, err = s.Profiles(ctx, s.shipped); err != nil {
+		return err
+	}
+	return do(s)
+}
+
+func registryPath(cfg config) string { return filepath.Join(cfg.DataDir, "registry.db") }
+
+// openRegistry opens the registry of the data folder, with the key that wraps
+// its keys.
+func openRegistry(ctx context.Context, cfg config) (*registry.Registry, error) {
+	kek, err := loadKEK(cfg)
 	if err != nil {
-		return fmt.Errorf("open device list: %w", err)
+		return nil, err
 	}
-	list, err := registry.ReadCSV(f, known)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("device list %s:\n%w", c.File, err)
-	}
-	var errs []error
-	for _, d := range list {
-		if !cfg.hasMunicipality(d.Municipality) {
-			errs = append(errs, fmt.Errorf("device %s: municipality %q is not in %s", d.EUI, d.Municipality, c.Config))
+	return registry.OpenWith(ctx, registryPath(cfg), kek)
+}
+
+// loadKEK returns the key-encryption key, from a file or the environment, or
+// none.
+func loadKEK(cfg config) (registry.KEK, error) {
+	digits := os.Getenv("MODELLREGION_KEK")
+	switch {
+	case cfg.Registry.KEKFile != "" && digits != "":
+		return registry.KEK{}, fmt.Errorf("the key-encryption key is given twice: want either registry.kek_file (%s) or MODELLREGION_KEK", cfg.Registry.KEKFile)
+	case cfg.Registry.KEKFile != "":
+		return registry.ReadKEK(cfg.Registry.KEKFile)
+	case digits != "":
+		k, err := registry.ParseKEK(digits)
+		if err != nil {
+			return k, fmt.Errorf("MODELLREGION_KEK: %w", err)
 		}
-		if !cfg.hasEdge(d.Edge) {
-			errs = append(errs, fmt.Errorf("device %s: edge %q is not in %s", d.EUI, d.Edge, c.Config))
-		}
+		return k, nil
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("device list %s:\n%w", c.File, err)
-	}
-	if c.DryRun {
-		fmt.Fprintf(t.out, "%d devices are good; nothing was changed\n", len(list))
-		return nil
-	}
-	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := r.Put(ctx, list); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "%d devices imported\n", len(list))
-	return nil
+	return registry.KEK{}, nil
 }
 
 func (c *config) hasMunicipality(id string) bool {
@@ -93,99 +116,122 @@ func (c *config) hasEdge(name string) bool {
 	return false
 }
 
-type devicesFlushNoncesCmd struct {
-	Config string     `required:"" short:"c" help:"The region's configuration." type:"path"`
+// fits explains what a device has that the region has not.
+func (c *config) fits(d devices.Device) error {
+	var errs []error
+	if d.Municipality != "" && !c.hasMunicipality(d.Municipality) {
+		var ids []string
+		for _, m := range c.Region.Municipalities {
+			ids = append(ids, m.ID)
+		}
+		errs = append(errs, fmt.Errorf("municipality %q is not in the configuration, which has %s", d.Municipality, strings.Join(ids, ", ")))
+	}
+	if d.Edge != "" && !c.hasEdge(d.Edge) {
+		var names []string
+		for _, e := range c.Edges {
+			names = append(names, e.Name)
+		}
+		errs = append(errs, fmt.Errorf("edge %q is not in the configuration, which has %s", d.Edge, strings.Join(names, ", ")))
+	}
+	return errors.Join(errs...)
+}
+
+// printJSON prints what a command did, for programs.
+func printJSON(t *terminal, value any) error {
+	enc := json.NewEncoder(t.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(value)
+}
+
+type devicesShowCmd struct {
+	withConfig
 	DevEUI uplink.EUI `arg:"" name:"dev-eui" help:"The device, like 70b3d57ed005f1a0."`
+	Keys   bool       `help:"Show the keys too, in the clear."`
+	JSON   bool       `help:"Print JSON."`
 }
 
-// Help teaches when the command is needed and what it costs.
-func (devicesFlushNoncesCmd) Help() string {
-	return `Every join request carries a DevNonce that must not have been used before, so that nobody can record one and play it again.
-A device that lost its memory, with its battery or by a new firmware, begins with old ones: the edge drops its joins and counts them under "dev_nonce".
-
-This command lets the edge forget the DevNonces of this one device. The price: each join request that somebody has recorded is taken once more and may end the device's session. Use it for a device that needs it, and do not make it a habit.`
+// Run prints a line for each thing known of the device.
+func (c devicesShowCmd) Run(ctx context.Context, t *terminal) error {
+	return c.withStore(ctx, func(s store) error {
+		d, err := s.Device(ctx, c.DevEUI)
+		if err != nil {
+			return err
+		}
+		return show(t, d, c.Keys, c.JSON)
+	})
 }
 
-// Run raises the device's count in the registry; its edge does the rest.
-func (c devicesFlushNoncesCmd) Run(ctx context.Context, t *terminal) (err error) {
-	cfg, err := loadConfig(c.Config)
-	if err != nil {
-		return err
+func show(t *terminal, d devices.Device, keys, asJSON bool) error {
+	if asJSON {
+		return printJSON(t, registry.Object(d, keys))
 	}
-	d, err := findDevice(ctx, cfg, c.DevEUI)
-	if err != nil {
-		return err
+	f := registry.Fields(d, keys)
+	f["activation"] = map[bool]string{true: "joins over the air (OTAA)", false: "has a session (ABP)"}[d.Keys.OTAA()]
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	for _, column := range append([]string{"activation"}, registry.Columns...) {
+		if f[column] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", column, f[column])
+		}
 	}
-	if !d.Keys.OTAA() {
-		return fmt.Errorf("device %s does not join (ABP) and has no DevNonces: when it is its frame counter that begins anew, import it with reset_f_cnt", d.EUI)
+	if d.Nonces > 0 {
+		fmt.Fprintf(w, "nonces flushed\t%d times\n", d.Nonces)
 	}
-	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := r.FlushNonces(ctx, d.EUI); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.out, "edge %s forgets the DevNonces of device %s; a running platform tells it within two seconds\n", d.Edge, d.EUI)
-	return nil
+	return w.Flush()
+}
+
+type devicesListCmd struct {
+	withConfig
+	Text         string        `arg:"" optional:"" help:"Only devices with this in their name or station, or at the beginning of their DevEUI."`
+	Municipality string        `help:"Only those of a municipality."`
+	Domain       uplink.Domain `help:"Only those of a domain: traffic, energy, road or environment."`
+	Profile      string        `help:"Only those with a profile."`
+	Edge         string        `help:"Only those of an edge."`
+	Owner        string        `help:"Only those of an owner."`
+	Visibility   string        `help:"Only those that are internal, or public." enum:",internal,public" default:""`
+	Disabled     *bool         `help:"Only those that are disabled; --no-disabled: only those that are not." negatable:""`
+	Limit        int           `help:"At most this many; 0 is all." default:"0"`
+	Offset       int           `help:"Leave out this many at the beginning." default:"0"`
+	JSON         bool          `help:"Print JSON."`
+}
+
+// Run prints a line for each device.
+func (c devicesListCmd) Run(ctx context.Context, t *terminal) error {
+	return c.withStore(ctx, func(s store) error {
+		list, total, err := s.Find(ctx, registry.Filter{
+			Text: c.Text, Municipality: c.Municipality, Domain: c.Domain, Profile: c.Profile, Edge: c.Edge, Owner: c.Owner,
+			Visibility: devices.Visibility(c.Visibility), Disabled: c.Disabled, Limit: c.Limit, Offset: c.Offset,
+		})
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return registry.WriteJSON(t.out, list, false)
+		}
+		w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(w, strings.ToUpper("dev_eui\tstation\tmunicipality\tdomain\tprofile\tedge\tvisibility\tname"))
+		for _, d := range list {
+			visibility := string(d.Visibility)
+			if d.Disabled {
+				visibility = "disabled"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.EUI, d.Station, d.Municipality, d.Domain, d.Profile, d.Edge, visibility, d.Name)
+		}
+		if err := w.Flush(); err != nil {
+			return err
+		}
+		if len(list) < total {
+			fmt.Fprintf(t.out, "%d of %d devices; --offset %d shows those that follow\n", len(list), total, c.Offset+len(list))
+		}
+		return nil
+	})
 }
 
 // findDevice looks a device up in the registry of the data folder.
 func findDevice(ctx context.Context, cfg config, eui uplink.EUI) (d devices.Device, err error) {
-	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
+	r, err := openRegistry(ctx, cfg)
 	if err != nil {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	return r.Device(ctx, eui)
-}
-
-type devicesListCmd struct {
-	Config string `required:"" short:"c" help:"The region's configuration." type:"path"`
-	JSON   bool   `help:"Print JSON."`
-}
-
-// Run prints a line for each device.
-func (c devicesListCmd) Run(ctx context.Context, t *terminal) (err error) {
-	cfg, err := loadConfig(c.Config)
-	if err != nil {
-		return err
-	}
-	r, err := registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	list, _, err := r.List(ctx)
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		type row struct {
-			DevEUI       string  `json:"dev_eui"`
-			Name         string  `json:"name"`
-			Station      string  `json:"station"`
-			Municipality string  `json:"municipality"`
-			Domain       string  `json:"domain"`
-			Profile      string  `json:"profile"`
-			Edge         string  `json:"edge"`
-			Visibility   string  `json:"visibility"`
-			Lat          float64 `json:"lat"`
-			Lon          float64 `json:"lon"`
-		}
-		rows := make([]row, 0, len(list))
-		for _, d := range list {
-			rows = append(rows, row{d.EUI.String(), d.Name, d.Station, d.Municipality, string(d.Domain), d.Profile, d.Edge, string(d.Visibility), d.Place.Lat, d.Place.Lon})
-		}
-		enc := json.NewEncoder(t.out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(rows)
-	}
-	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, strings.ToUpper("dev_eui\tstation\tmunicipality\tdomain\tprofile\tedge\tvisibility\tname"))
-	for _, d := range list {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.EUI, d.Station, d.Municipality, d.Domain, d.Profile, d.Edge, d.Visibility, d.Name)
-	}
-	return w.Flush()
 }

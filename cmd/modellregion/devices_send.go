@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,8 @@ import (
 const repeatEvery = 10 * time.Second
 
 type devicesSendCmd struct {
-	Config    string        `required:"" short:"c" help:"The region's configuration." type:"path"`
+	withConfig
+	JSON      bool          `help:"Print a line of JSON for each thing that happens."`
 	DevEUI    uplink.EUI    `arg:"" name:"dev-eui" help:"The device, like 70b3d57ed005f1a0."`
 	Port      uint8         `required:"" help:"The device's application port, 1 to 223."`
 	Hex       string        `required:"" help:"What to send, as hexadecimal digits like 0102ff: at most 242 bytes, and at a slow data rate 51 or fewer."`
@@ -60,6 +62,7 @@ func (c devicesSendCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	s.json = c.JSON
 	return runUnits(ctx, t.log, []unit{{"MQTT connection", s.client.Run}}, func(ctx context.Context) error {
 		return s.follow(ctx, c.Wait, repeatEvery)
 	})
@@ -110,6 +113,7 @@ type sending struct {
 	device  devices.Device
 	command uplink.Command
 	out     io.Writer
+	json    bool // print events as they came
 	client  *mqtt.Client
 	up      chan struct{}     // the connection is there
 	events  chan uplink.Event // of the command
@@ -143,7 +147,9 @@ func (s *sending) follow(ctx context.Context, wait, every time.Duration) error {
 	defer cancel()
 	topic := uplink.Topic{Edge: s.device.Edge, Kind: uplink.KindDown, EUI: s.device.EUI}.String()
 	message := mqtt.Message{Topic: topic, Payload: s.command.Encode(), QoS: 1}
-	fmt.Fprintf(s.out, "command %s to device %s at edge %s\n", s.command.ID, s.device.EUI, s.device.Edge)
+	if !s.json {
+		fmt.Fprintf(s.out, "command %s to device %s at edge %s\n", s.command.ID, s.device.EUI, s.device.Edge)
+	}
 	repeat := time.NewTicker(every)
 	defer repeat.Stop()
 	unsent, taken := mqtt.ErrNotConnected, false
@@ -170,6 +176,10 @@ func (s *sending) follow(ctx context.Context, wait, every time.Duration) error {
 }
 
 func (s *sending) print(e uplink.Event) {
+	if s.json {
+		_ = json.NewEncoder(s.out).Encode(e) // as with the lines below, a closed terminal is no failure of the command
+		return
+	}
 	line := e.Time.Local().Format(time.DateTime) + " " + e.Event
 	if e.FCnt != nil {
 		line += fmt.Sprintf(", downlink counter %d", *e.FCnt)

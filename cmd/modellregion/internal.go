@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/pprof"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/internal/broker"
 )
@@ -26,7 +26,11 @@ func (p *platform) internalHandler() http.Handler {
 		}
 		answer(w, http.StatusOK, "ready\n")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(p.metrics, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+		p.metrics.WritePrometheus(w)
+		metrics.WriteProcessMetrics(w)
+	})
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -41,23 +45,20 @@ func answer(w http.ResponseWriter, status int, text string) {
 }
 
 // brokerMetrics shows the counters of the embedded broker.
-func brokerMetrics(reg prometheus.Registerer, b *broker.Broker) {
-	opts := func(name, help string) prometheus.Opts {
-		return prometheus.Opts{Namespace: "modellregion", Subsystem: "broker", Name: name, Help: help}
-	}
-	counter := func(name, help string, value func(broker.Stats) float64) {
-		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(opts(name, help)), func() float64 { return value(b.Stats()) }))
-	}
-	gauge := func(name, help string, value func(broker.Stats) float64) {
-		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(opts(name, help)), func() float64 { return value(b.Stats()) }))
-	}
-	gauge("connected", "Clients connected.", func(s broker.Stats) float64 { return float64(s.Connected) })
-	gauge("retained", "Retained messages.", func(s broker.Stats) float64 { return float64(s.Retained) })
-	counter("rejected_total", "Connections closed before a login was tried: garbage, silence, too many.", func(s broker.Stats) float64 { return float64(s.Rejected) })
-	counter("bad_logins_total", "Logins refused.", func(s broker.Stats) float64 { return float64(s.BadLogins) })
-	counter("denied_publishes_total", "Messages on a topic their client may not use.", func(s broker.Stats) float64 { return float64(s.DeniedPublishes) })
-	counter("denied_subscribes_total", "Subscriptions to a topic their client may not read.", func(s broker.Stats) float64 { return float64(s.DeniedSubscribes) })
-	counter("received_total", "Messages from clients.", func(s broker.Stats) float64 { return float64(s.Received) })
-	counter("sent_total", "Messages to clients.", func(s broker.Stats) float64 { return float64(s.Sent) })
-	counter("dropped_total", "Messages to clients that did not keep up.", func(s broker.Stats) float64 { return float64(s.Dropped) })
+func brokerMetrics(set *metrics.Set, b *broker.Broker) {
+	const prefix = "modellregion_broker_"
+	set.RegisterMetricsWriter(func(w io.Writer) {
+		s := b.Stats()
+		metrics.WriteGaugeUint64(w, prefix+"connected", uint64(s.Connected)) // clients
+		metrics.WriteGaugeUint64(w, prefix+"retained", uint64(s.Retained))   // messages
+		// Connections closed before a login was tried: garbage, silence, too many.
+		metrics.WriteCounterUint64(w, prefix+"rejected_total", uint64(s.Rejected))
+		metrics.WriteCounterUint64(w, prefix+"bad_logins_total", uint64(s.BadLogins))
+		// On topics that their client may not use.
+		metrics.WriteCounterUint64(w, prefix+"denied_publishes_total", uint64(s.DeniedPublishes))
+		metrics.WriteCounterUint64(w, prefix+"denied_subscribes_total", uint64(s.DeniedSubscribes))
+		metrics.WriteCounterUint64(w, prefix+"received_total", uint64(s.Received)) // messages from clients
+		metrics.WriteCounterUint64(w, prefix+"sent_total", uint64(s.Sent))         // messages to clients
+		metrics.WriteCounterUint64(w, prefix+"dropped_total", uint64(s.Dropped))   // messages to clients that did not keep up
+	})
 }

@@ -145,7 +145,7 @@ func TestDevicesImportAndList(t *testing.T) {
 	if strings.Contains(list(), "70b3") {
 		t.Error("a list with a mistake was imported in part")
 	}
-	if out, err := put(head + line); err != nil || out != "1 devices imported\n" {
+	if out, err := put(head + line); err != nil || !strings.HasPrefix(out, "1 devices imported: 1 added") {
 		t.Errorf("import: %q, %v", out, err)
 	}
 	for _, out := range []string{list(), list("--json")} {

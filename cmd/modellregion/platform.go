@@ -12,10 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/VictoriaMetrics/metrics"
 
-	"modellregion/devices/profiles"
 	"modellregion/devices/registry"
 	"modellregion/edge"
 	"modellregion/ingest"
@@ -39,7 +37,7 @@ const (
 type platform struct {
 	cfg     config
 	log     *slog.Logger
-	metrics *prometheus.Registry
+	metrics *metrics.Set
 
 	influxd    *embedded.Server // nil with influx.url
 	influx     *influx.Client
@@ -63,8 +61,8 @@ type platform struct {
 // endpoints.json into the data folder. prepare may fill the registry before
 // anything reads it. The caller runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
-	p := &platform{cfg: cfg, log: log, metrics: prometheus.NewRegistry(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1)}
-	p.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1)}
+	metrics.ExposeMetadata(true)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.close())
@@ -76,11 +74,11 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 	if err := p.openInflux(ctx); err != nil {
 		return nil, err
 	}
-	shipped, err := profiles.Shipped()
+	shipped, err := knownProfiles(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if p.registry, err = registry.Open(ctx, filepath.Join(cfg.DataDir, "registry.db")); err != nil {
+	if p.registry, err = openRegistry(ctx, cfg); err != nil {
 		return nil, err
 	}
 	if prepare != nil {

@@ -37,6 +37,10 @@ func (c checkCmd) Run(t *terminal) error {
 	if err != nil {
 		return err
 	}
+	known, err := knownProfiles(cfg)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(t.out, "%s: good\n\n", c.Config)
 	fmt.Fprintf(t.out, "  region          %s (%d municipalities)\n", cfg.Region.Name.De, len(cfg.Region.Municipalities))
 	fmt.Fprintf(t.out, "  data folder     %s\n", cfg.DataDir)
@@ -44,6 +48,7 @@ func (c checkCmd) Run(t *terminal) error {
 	fmt.Fprintf(t.out, "  health, metrics http://%s/\n", cfg.Internal)
 	fmt.Fprintf(t.out, "  MQTT            %s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen))
 	fmt.Fprintf(t.out, "  InfluxDB        %s\n", either(cfg.Influx.URL, "embedded on "+cfg.Influx.Listen))
+	fmt.Fprintf(t.out, "  profiles        %d%s\n", len(known), either(map[bool]string{true: ", with those in " + cfg.Profiles}[cfg.Profiles != ""], ""))
 	for _, e := range cfg.Edges {
 		fmt.Fprintf(t.out, "  edge            %s%s\n", e.Name, either(map[bool]string{true: ", inside, UDP " + e.UDP}[e.UDP != ""], ", elsewhere"))
 	}

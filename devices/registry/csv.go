@@ -1,181 +1,195 @@
 package registry
 
 import (
+	"bytes"
 	"encoding/csv"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
-
-	"modellregion/devices"
-	"modellregion/uplink"
+	"unicode/utf8"
 )
 
-// Columns are the columns of a device list as CSV, in the order in which they
-// are documented. A file may have them in any order and leave out those that
-// are marked as optional in the handbook: join_eui, visibility, reset_f_cnt,
-// and the keys of the other kind of activation and of other versions.
-var Columns = []string{
-	"dev_eui", "join_eui", "name", "station", "municipality", "profile", "edge", "lat", "lon", "visibility",
-	"app_key", "dev_addr", "nwk_s_key", "app_s_key",
-	"nwk_key", "s_nwk_s_int_key", "nwk_s_enc_key", // LoRaWAN 1.1
-	"reset_f_cnt",
+// CSVOptions says how the columns of a file are called that are not called as
+// ours.
+type CSVOptions struct {
+	Map    map[string]string // our column → heading in the file
+	Ignore []string          // headings of no interest
+	Given  []string          // our columns that come from elsewhere, such as from defaults
 }
 
-// ParseKeys reads the keys of a device, each from its column, as hexadecimal
-// digits; those that it does not have are empty.
-func ParseKeys(get func(column string) string) (devices.Keys, error) {
-	var k devices.Keys
-	var errs []error
-	for _, f := range []struct {
-		column string
-		dst    *devices.Key
-	}{
-		{"app_key", &k.AppKey}, {"nwk_key", &k.NwkKey}, {"nwk_s_key", &k.NwkSKey}, {"app_s_key", &k.AppSKey},
-		{"s_nwk_s_int_key", &k.SNwkSIntKey}, {"nwk_s_enc_key", &k.NwkSEncKey},
-	} {
-		s := get(f.column)
-		if s == "" {
+// HeadingError says that the headings of a file are not ours, and how to say
+// which is which.
+type HeadingError struct {
+	Missing []string          // of ours that a new device needs, and that are not guessed
+	Unknown []string          // of theirs
+	Guesses map[string]string // of theirs → ours
+}
+
+// Error shows the mapping and the flags that say it.
+func (e *HeadingError) Error() string {
+	var b strings.Builder
+	b.WriteString("the headings do not fit:\n")
+	var flags []string
+	for _, h := range e.Unknown {
+		if guess := e.Guesses[h]; guess != "" {
+			fmt.Fprintf(&b, "  column %q is unknown, perhaps it is %s: --map %q\n", h, guess, guess+"="+h)
+			flags = append(flags, fmt.Sprintf("--map %q", guess+"="+h))
 			continue
 		}
-		key, err := devices.ParseKey(s)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", f.column, err))
-		}
-		*f.dst = key
+		fmt.Fprintf(&b, "  column %q is unknown: --map COLUMN=%q, or --ignore %q\n", h, h, h)
+		flags = append(flags, fmt.Sprintf("--ignore %q", h))
 	}
-	if devAddr := get("dev_addr"); devAddr != "" {
-		b, err := hex.DecodeString(devAddr)
-		if err != nil || len(b) != len(k.DevAddr) {
-			errs = append(errs, fmt.Errorf("dev_addr: %q, want 8 hexadecimal digits", devAddr))
-		} else {
-			k.DevAddr = [4]byte(b)
-		}
+	for _, c := range e.Missing {
+		fmt.Fprintf(&b, "  %s is missing: --map %s=HEADING, or --default %s=VALUE for all\n", c, c, c)
 	}
-	return k, errors.Join(errs...)
+	if len(flags) > 0 {
+		fmt.Fprintf(&b, "if the guesses are right: %s\n", strings.Join(flags, " "))
+	}
+	fmt.Fprintf(&b, "the columns are %s", strings.Join(Columns, ", "))
+	return b.String()
 }
 
-// ReadCSV reads a device list with a heading line. The domain follows from the
-// profile. It reports every mistake with its line and column and returns no
-// devices when there is one.
-func ReadCSV(in io.Reader, profiles map[string]devices.Profile) ([]devices.Device, error) {
-	r := csv.NewReader(in)
-	r.TrimLeadingSpace = true
+// ReadCSV reads a device list with a heading line, separated by comma,
+// semicolon or tab, in UTF-8 or, as older spreadsheets write it, Windows-1252.
+// Headings that do not fit are a *HeadingError.
+func ReadCSV(in io.Reader, o CSVOptions) ([]Record, error) {
+	data, err := io.ReadAll(in)
+	if err != nil {
+		return nil, fmt.Errorf("read device list: %w", err)
+	}
+	r := newCSV(data)
 	heading, err := r.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read heading of the device list: %w", err)
 	}
-	index := map[string]int{}
-	for i, name := range heading {
-		name = strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))
-		if !slices.Contains(Columns, name) {
-			return nil, fmt.Errorf("column %q is unknown, the columns are %s", name, strings.Join(Columns, ", "))
-		}
-		index[name] = i
+	columns, err := matchHeading(heading, o)
+	if err != nil {
+		return nil, err
 	}
-	var out []devices.Device
-	var errs []error
-	seen := map[uplink.EUI]int{}
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			break
+	return readRecords(r, columns)
+}
+
+// newCSV detects encoding and separator.
+func newCSV(data []byte) *csv.Reader {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if !utf8.Valid(data) {
+		data = fromWindows1252(data)
+	}
+	r := csv.NewReader(bytes.NewReader(data))
+	first, _, _ := bytes.Cut(data, []byte("\n"))
+	r.Comma = ','
+	for _, c := range ";\t" {
+		if strings.Count(string(first), string(c)) > strings.Count(string(first), string(r.Comma)) {
+			r.Comma = c
 		}
-		line, _ := r.FieldPos(0)
+	}
+	r.TrimLeadingSpace = r.Comma != '\t' // which is a space
+	return r
+}
+
+// windows1252 are the characters of the bytes 0x80 to 0x9f; the others are
+// those of Unicode.
+var windows1252 = []rune("€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ")
+
+func fromWindows1252(data []byte) []byte {
+	out := make([]byte, 0, len(data)+len(data)/8)
+	for _, c := range data {
+		if c >= 0x80 && c < 0xa0 {
+			out = utf8.AppendRune(out, windows1252[c-0x80])
+			continue
+		}
+		out = utf8.AppendRune(out, rune(c))
+	}
+	return out
+}
+
+// readRecords reads the lines after the heading; columns is empty where a
+// column is of no interest.
+func readRecords(r *csv.Reader, columns []string) ([]Record, error) {
+	var out []Record
+	for {
+		values, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return out, nil
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read device list: %w", err)
 		}
-		d, err := fromRecord(func(column string) string {
-			if i, ok := index[column]; ok {
-				return strings.TrimSpace(record[i])
+		line, _ := r.FieldPos(0)
+		f := make(map[string]string, len(columns))
+		empty := true
+		for i, column := range columns {
+			if column != "" {
+				f[column] = strings.TrimSpace(values[i])
+				empty = empty && f[column] == ""
 			}
-			return ""
-		}, profiles)
-		if first, twice := seen[d.EUI]; err == nil && twice {
-			err = fmt.Errorf("dev_eui: %s stands in line %d already", d.EUI, first)
 		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("line %d: %w", line, err))
+		if !empty { // spreadsheets end with such lines
+			out = append(out, Record{At: fmt.Sprintf("line %d", line), Fields: f})
+		}
+	}
+}
+
+// matchHeading returns our column for each heading.
+func matchHeading(heading []string, o CSVOptions) ([]string, error) {
+	theirs := make(map[string]string, len(o.Map)) // heading → column
+	for column, h := range o.Map {
+		if !slices.Contains(Columns, column) {
+			return nil, fmt.Errorf("--map %s=%s: there is no column %s, the columns are %s", column, h, column, strings.Join(Columns, ", "))
+		}
+		theirs[h] = column
+	}
+	columns := make([]string, len(heading))
+	e := &HeadingError{Guesses: map[string]string{}}
+	used := map[string]string{}
+	for i, h := range heading {
+		h = strings.TrimSpace(h)
+		column := theirs[h]
+		switch {
+		case column != "":
+			delete(theirs, h)
+		case slices.Contains(o.Ignore, h) || h == "":
+			continue
+		case slices.Contains(Columns, h):
+			column = h
+		default:
+			e.Unknown = append(e.Unknown, h)
 			continue
 		}
-		seen[d.EUI] = line
-		out = append(out, d)
+		if other, twice := used[column]; twice {
+			return nil, fmt.Errorf("columns %q and %q are both %s", other, h, column)
+		}
+		used[column], columns[i] = h, column
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
+	for h, column := range theirs {
+		return nil, fmt.Errorf("--map %s=%s: the file has no column %q, it has %s", column, h, h, strings.Join(heading, ", "))
 	}
-	return out, nil
+	e.complete(used, o.Given)
+	if len(e.Unknown) > 0 || used["dev_eui"] == "" {
+		return nil, e
+	}
+	return columns, nil
 }
 
-func fromRecord(get func(string) string, profiles map[string]devices.Profile) (devices.Device, error) {
-	d := devices.Device{
-		Name: get("name"), Station: get("station"), Municipality: get("municipality"), Profile: get("profile"),
-		Edge: get("edge"), Visibility: devices.Visibility(get("visibility")),
-	}
-	if d.Visibility == "" {
-		d.Visibility = devices.Internal
-	}
-	var errs []error
-	note := func(column string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", column, err))
+// complete guesses what is unknown and adds what is missing all the same.
+func (e *HeadingError) complete(used map[string]string, given []string) {
+	var free []string
+	for _, column := range Columns {
+		if used[column] == "" {
+			free = append(free, column)
 		}
 	}
-	var err error
-	d.EUI, err = uplink.ParseEUI(get("dev_eui"))
-	note("dev_eui", err)
-	if s := get("join_eui"); s != "" {
-		d.JoinEUI, err = uplink.ParseEUI(s)
-		note("join_eui", err)
-	}
-	d.Place.Lat, err = strconv.ParseFloat(get("lat"), 64)
-	note("lat", err)
-	d.Place.Lon, err = strconv.ParseFloat(get("lon"), 64)
-	note("lon", err)
-	p, ok := profiles[d.Profile]
-	if !ok {
-		note("profile", fmt.Errorf("%q is unknown", d.Profile))
-	}
-	d.Domain = p.Domain
-	d.Keys, err = ParseKeys(get)
-	errs = append(errs, err)
-	d.ResetFCnt, err = parseYes(get("reset_f_cnt"))
-	note("reset_f_cnt", err)
-	if err := errors.Join(errs...); err != nil {
-		return d, err
-	}
-	return d, errors.Join(Check(d), fitKeys(d.Keys, p))
-}
-
-// parseYes reads a yes or no; nothing is no.
-func parseYes(s string) (bool, error) {
-	switch strings.ToLower(s) {
-	case "true", "yes", "1":
-		return true, nil
-	case "", "false", "no", "0":
-		return false, nil
-	}
-	return false, fmt.Errorf("%q, want true or false", s)
-}
-
-// fitKeys explains which keys a device of a profile lacks or has too many.
-// Check has seen to it that it has those of one activation.
-func fitKeys(k devices.Keys, p devices.Profile) error {
-	var errs []error
-	fit := func(column string, key devices.Key, want bool) {
-		switch has := key != (devices.Key{}); {
-		case want && !has:
-			errs = append(errs, fmt.Errorf("%s: must be given, profile %s is LoRaWAN %s", column, p.ID, p.LoRaWAN.Version))
-		case has && !want:
-			errs = append(errs, fmt.Errorf("%s: must be empty, profile %s is not LoRaWAN 1.1", column, p.ID))
+	for _, h := range e.Unknown {
+		if guess := guessColumn(h, free); guess != "" {
+			e.Guesses[h] = guess
+			free = slices.DeleteFunc(free, func(c string) bool { return c == guess })
 		}
 	}
-	two := p.LoRaWAN.TwoRoots()
-	fit("nwk_key", k.NwkKey, two && k.OTAA())
-	fit("s_nwk_s_int_key", k.SNwkSIntKey, two && k.ABP())
-	fit("nwk_s_enc_key", k.NwkSEncKey, two && k.ABP())
-	return errors.Join(errs...)
+	for _, column := range []string{"dev_eui", "profile", "municipality", "edge", "lat", "lon"} {
+		if slices.Contains(free, column) && !slices.Contains(given, column) {
+			e.Missing = append(e.Missing, column)
+		}
+	}
 }

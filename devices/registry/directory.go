@@ -15,37 +15,42 @@ import (
 // registry. Its methods may be called from several goroutines.
 type Directory struct {
 	registry *Registry
-	profiles map[string]devices.Profile
+	shipped  map[string]devices.Profile
 	current  atomic.Pointer[snapshot]
 }
 
 // snapshot is the registry at one revision.
 type snapshot struct {
 	revision  uint64
+	profiles  map[string]devices.Profile
 	list      []devices.Device
 	byEUI     map[uplink.EUI]*devices.Device
 	stations  []devices.Station
 	intervals map[string]map[uplink.Domain]time.Duration // by station
 }
 
-// NewDirectory reads the registry.
-func NewDirectory(ctx context.Context, r *Registry, profiles map[string]devices.Profile) (*Directory, error) {
-	d := &Directory{registry: r, profiles: profiles}
+// NewDirectory reads the registry. Its own profiles add to the shipped ones.
+func NewDirectory(ctx context.Context, r *Registry, shipped map[string]devices.Profile) (*Directory, error) {
+	d := &Directory{registry: r, shipped: shipped}
 	d.current.Store(&snapshot{})
 	return d, d.read(ctx)
 }
 
 func (d *Directory) read(ctx context.Context) error {
-	list, revision, err := d.registry.List(ctx)
+	list, revision, own, err := d.registry.snapshot(ctx)
 	if err != nil {
 		return err
 	}
-	s := &snapshot{revision: revision, list: list, byEUI: make(map[uplink.EUI]*devices.Device, len(list)), intervals: map[string]map[uplink.Domain]time.Duration{}}
+	profiles, err := merge(d.shipped, own)
+	if err != nil {
+		return err
+	}
+	s := &snapshot{revision: revision, profiles: profiles, list: list, byEUI: make(map[uplink.EUI]*devices.Device, len(list)), intervals: map[string]map[uplink.Domain]time.Duration{}}
 	public := map[string]bool{}
 	for i := range list {
 		dev := &list[i]
 		s.byEUI[dev.EUI] = dev
-		if dev.Visibility != devices.Public {
+		if dev.Visibility != devices.Public || dev.Disabled {
 			continue
 		}
 		if !public[dev.Station] {
@@ -55,7 +60,7 @@ func (d *Directory) read(ctx context.Context) error {
 			})
 			s.intervals[dev.Station] = map[uplink.Domain]time.Duration{}
 		}
-		interval := d.profiles[dev.Profile].Interval
+		interval := profiles[dev.Profile].Interval
 		for _, domain := range []uplink.Domain{dev.Domain, devices.Health} {
 			if old := s.intervals[dev.Station][domain]; old == 0 || interval < old {
 				s.intervals[dev.Station][domain] = interval
@@ -72,10 +77,10 @@ func (d *Directory) Device(eui uplink.EUI) (*devices.Device, bool) {
 	return dev, ok
 }
 
-// Devices returns all devices. They must not be changed.
+// Devices returns all devices, also those that are disabled. They must not be changed.
 func (d *Directory) Devices() []devices.Device { return d.current.Load().list }
 
-// Stations returns the stations of public devices, ordered by id. They must
+// Stations returns the stations of public devices that are in use, ordered by id. They must
 // not be changed.
 func (d *Directory) Stations() []devices.Station { return d.current.Load().stations }
 
@@ -85,23 +90,26 @@ func (d *Directory) Interval(station string, q *devices.Quantity) time.Duration 
 	return d.current.Load().intervals[station][q.Domain]
 }
 
-// Lists returns the device list of every edge that has devices.
+// Lists returns the device list of every edge that has devices to serve.
 func (d *Directory) Lists() (map[string]uplink.DeviceList, error) {
 	s := d.current.Load()
 	out := map[string]uplink.DeviceList{}
 	for _, dev := range s.list {
+		if dev.Disabled {
+			continue
+		}
 		l, ok := out[dev.Edge]
 		if !ok {
 			l = uplink.DeviceList{V: uplink.Version, Version: s.revision, Profiles: map[string]json.RawMessage{}}
 		}
 		if _, ok := l.Profiles[dev.Profile]; !ok {
-			codec, err := json.Marshal(d.profiles[dev.Profile].Codec)
+			codec, err := json.Marshal(s.profiles[dev.Profile].Codec)
 			if err != nil {
 				return nil, fmt.Errorf("encode profile %s: %w", dev.Profile, err)
 			}
 			l.Profiles[dev.Profile] = codec
 		}
-		l.Devices = append(l.Devices, listed(dev, d.profiles[dev.Profile].LoRaWAN))
+		l.Devices = append(l.Devices, listed(dev, s.profiles[dev.Profile].LoRaWAN))
 		out[dev.Edge] = l
 	}
 	return out, nil
@@ -110,7 +118,7 @@ func (d *Directory) Lists() (map[string]uplink.DeviceList, error) {
 func listed(d devices.Device, l devices.LoRaWAN) uplink.ListedDevice {
 	out := uplink.ListedDevice{
 		DevEUI: d.EUI, JoinEUI: d.JoinEUI, Domain: d.Domain, Profile: d.Profile,
-		LoRaWAN: l.Version, Class: l.Class, ResetFCnt: d.ResetFCnt, Nonces: d.Nonces,
+		LoRaWAN: l.Version, Class: l.Class, ResetFCnt: d.ResetFCnt, Nonces: d.Nonces, Variables: d.Variables,
 	}
 	k := d.Keys
 	if k.OTAA() {

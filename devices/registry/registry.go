@@ -1,9 +1,13 @@
 // Package registry keeps which devices exist, with their keys and places, in
-// one SQLite file.
+// one SQLite file; with the edges and gateways that serve them and the
+// profiles that an operator added to those shipped.
 //
-// It checks what is put into it and hands out snapshots that answer from
-// memory. It leaves publishing device lists to its caller and knows nothing of
-// edges, messages and time series.
+// It checks what is put into it, reads the lists of others (CSV, ChirpStack,
+// The Things Stack, QR codes of LoRa Alliance TR005), wraps the keys when it
+// is given a key for that, and hands out snapshots that answer from memory. It
+// leaves publishing device lists to its caller and knows nothing of messages
+// and time series. Municipalities are configuration (region.yaml): it keeps
+// their ids only.
 package registry
 
 import (
@@ -13,6 +17,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -21,48 +26,35 @@ import (
 )
 
 // Registry is the open file. Several processes may have it open.
-type Registry struct{ db *sql.DB }
-
-// schema is applied in order; user_version in the file counts what was
-// applied. Entries are only ever added.
-var schema = []string{`
-CREATE TABLE device (
-	dev_eui      TEXT PRIMARY KEY CHECK (length(dev_eui) = 16),
-	join_eui     TEXT NOT NULL,
-	name         TEXT NOT NULL,
-	station      TEXT NOT NULL,
-	municipality TEXT NOT NULL,
-	domain       TEXT NOT NULL,
-	profile      TEXT NOT NULL,
-	edge         TEXT NOT NULL,
-	lat          REAL NOT NULL CHECK (lat BETWEEN -90 AND 90),
-	lon          REAL NOT NULL CHECK (lon BETWEEN -180 AND 180),
-	visibility   TEXT NOT NULL CHECK (visibility IN ('internal', 'public')),
-	app_key      TEXT NOT NULL,
-	dev_addr     TEXT NOT NULL,
-	nwk_s_key    TEXT NOT NULL,
-	app_s_key    TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE revision (n INTEGER NOT NULL);
-INSERT INTO revision VALUES (0);`, `
-ALTER TABLE device ADD COLUMN nwk_key         TEXT NOT NULL DEFAULT '';
-ALTER TABLE device ADD COLUMN s_nwk_s_int_key TEXT NOT NULL DEFAULT '';
-ALTER TABLE device ADD COLUMN nwk_s_enc_key   TEXT NOT NULL DEFAULT '';
-ALTER TABLE device ADD COLUMN reset_f_cnt     INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE device ADD COLUMN nonces          INTEGER NOT NULL DEFAULT 0;`,
+type Registry struct {
+	db  *sql.DB
+	kek KEK
 }
 
-// columnNames are the columns of a device in the order of columns and scan.
-const columnNames = "dev_eui, join_eui, name, station, municipality, domain, profile, edge, lat, lon, visibility, " +
-	"app_key, dev_addr, nwk_s_key, app_s_key, nwk_key, s_nwk_s_int_key, nwk_s_enc_key, reset_f_cnt, nonces"
-
-// putDevice never lowers nonces, of which a list of devices knows nothing.
-const putDevice = "INSERT OR REPLACE INTO device (" + columnNames + ") VALUES " +
-	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, max(?, ifnull((SELECT nonces FROM device WHERE dev_eui = ?1), 0)))"
-
-// Open opens the file, creating it readable by its owner alone, and brings its
-// schema up to date. A schema newer than this program is refused.
+// Open opens a file whose keys are not wrapped, see OpenWith.
 func Open(ctx context.Context, path string) (*Registry, error) {
+	return OpenWith(ctx, path, KEK{})
+}
+
+// OpenWith opens the file, creating it readable by its owner alone, and brings
+// its schema up to date. New keys are wrapped with kek, unless it is zero. A
+// file whose keys are wrapped with another one, a damaged file, and a schema
+// newer than this program are refused.
+func OpenWith(ctx context.Context, path string, kek KEK) (*Registry, error) {
+	r, err := openFile(ctx, path, kek)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkKEK(ctx, r.db, kek); err != nil {
+		return nil, errors.Join(fmt.Errorf("open device registry %s: %w", path, err), r.Close())
+	}
+	return r, nil
+}
+
+func openFile(ctx context.Context, path string, kek KEK) (*Registry, error) {
+	if strings.ContainsAny(path, "?#%") {
+		return nil, fmt.Errorf("open device registry %s: SQLite takes no path with ?, # or %% in it", path)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make folder of the device registry: %w", err)
 	}
@@ -73,11 +65,11 @@ func Open(ctx context.Context, path string) (*Registry, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("open device registry: %w", err)
 	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=synchronous(FULL)&_txlock=immediate")
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open device registry %s: %w", path, err)
 	}
-	r := &Registry{db}
+	r := &Registry{db, kek}
 	if err := r.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open device registry %s: %w", path, err), db.Close())
 	}
@@ -86,28 +78,6 @@ func Open(ctx context.Context, path string) (*Registry, error) {
 
 // Close closes the file.
 func (r *Registry) Close() error { return r.db.Close() }
-
-func (r *Registry) migrate(ctx context.Context) error {
-	return r.inTx(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return fmt.Errorf("read schema version: %w", err)
-		}
-		if version > len(schema) {
-			return fmt.Errorf("its schema has version %d, this program knows %d: use a newer program", version, len(schema))
-		}
-		for n := version; n < len(schema); n++ {
-			if _, err := tx.ExecContext(ctx, schema[n]); err != nil {
-				return fmt.Errorf("bring schema to version %d: %w", n+1, err)
-			}
-		}
-		if version == len(schema) {
-			return nil
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
-		return err
-	})
-}
 
 func (r *Registry) inTx(ctx context.Context, do func(*sql.Tx) error) error {
 	tx, err := r.db.BeginTx(ctx, nil)
@@ -120,41 +90,15 @@ func (r *Registry) inTx(ctx context.Context, do func(*sql.Tx) error) error {
 	return tx.Commit()
 }
 
-// Check explains what is wrong with a device, naming the column. Whether its
-// profile and municipality exist is for the caller to know.
-func Check(d devices.Device) error {
-	var errs []error
-	need := func(ok bool, column, want string) {
-		if !ok {
-			errs = append(errs, fmt.Errorf("%s: %s", column, want))
+// change runs do in a transaction that raises the revision.
+func (r *Registry) change(ctx context.Context, do func(*sql.Tx) error) error {
+	return r.inTx(ctx, func(tx *sql.Tx) error {
+		if err := do(tx); err != nil {
+			return err
 		}
-	}
-	need(d.EUI != uplink.EUI{}, "dev_eui", "must be given")
-	need(d.Name != "", "name", "must be given")
-	need(validStation(d.Station), "station", fmt.Sprintf("%q, want 1 to 64 of a-z, 0-9 and - like paderborn-verkehr-003; it becomes public", d.Station))
-	need(d.Municipality != "", "municipality", "must be given")
-	need(d.Domain.Valid(), "domain", fmt.Sprintf("%q, want one of %v", d.Domain, uplink.Domains()))
-	need(d.Profile != "", "profile", "must be given")
-	need(uplink.CheckEdgeName(d.Edge) == nil, "edge", fmt.Sprintf("%q, want the name of an edge like rathaus-1", d.Edge))
-	need(d.Place.Lat >= -90 && d.Place.Lat <= 90, "lat", fmt.Sprintf("%v, want -90 to 90", d.Place.Lat))
-	need(d.Place.Lon >= -180 && d.Place.Lon <= 180, "lon", fmt.Sprintf("%v, want -180 to 180", d.Place.Lon))
-	need(d.Visibility == devices.Internal || d.Visibility == devices.Public, "visibility", fmt.Sprintf("%q, want internal or public", d.Visibility))
-	k, none := d.Keys, devices.Key{}
-	need(k.OTAA() != k.ABP(), "app_key", "want either app_key, or dev_addr, nwk_s_key and app_s_key")
-	need(k.NwkKey == none || k.OTAA(), "nwk_key", "want it with app_key alone, for a device that joins with LoRaWAN 1.1")
-	need((k.SNwkSIntKey == none) == (k.NwkSEncKey == none), "s_nwk_s_int_key, nwk_s_enc_key", "want both, for LoRaWAN 1.1, or none")
-	need(k.SNwkSIntKey == none && k.NwkSEncKey == none || k.ABP(), "s_nwk_s_int_key, nwk_s_enc_key", "want them with dev_addr, nwk_s_key and app_s_key alone")
-	need(!d.ResetFCnt || k.ABP(), "reset_f_cnt", "want it for devices with dev_addr, nwk_s_key and app_s_key alone; others begin anew by joining")
-	return errors.Join(errs...)
-}
-
-func validStation(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-') {
-			return false
-		}
-	}
-	return len(s) >= 1 && len(s) <= 64
+		_, err := tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
+		return err
+	})
 }
 
 // Put adds the devices, or replaces those with the same DevEUI, all or none.
@@ -166,24 +110,14 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 			return fmt.Errorf("device %s: %w", d.EUI, err)
 		}
 	}
-	err := r.inTx(ctx, func(tx *sql.Tx) error {
-		insert, err := tx.PrepareContext(ctx, putDevice)
-		if err != nil {
-			return fmt.Errorf("prepare: %w", err)
-		}
-		for _, d := range list {
-			if _, err := insert.ExecContext(ctx, columns(d)...); err != nil {
-				return errors.Join(fmt.Errorf("device %s: %w", d.EUI, err), insert.Close())
-			}
-		}
-		if err := insert.Close(); err != nil {
+	err := r.change(ctx, func(tx *sql.Tx) error {
+		if err := noteKEK(ctx, tx, r.kek); err != nil {
 			return err
 		}
-		if err := oneVisibility(ctx, tx); err != nil {
+		if err := insert(ctx, tx, list, r.kek); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
-		return err
+		return oneVisibility(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("put %d devices into the registry: %w", len(list), err)
@@ -191,11 +125,28 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 	return nil
 }
 
+func insert(ctx context.Context, tx *sql.Tx, list []devices.Device, kek KEK) error {
+	statement, err := tx.PrepareContext(ctx, putDevice)
+	if err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	for _, d := range list {
+		values, err := columns(d, kek)
+		if err == nil {
+			_, err = statement.ExecContext(ctx, values...)
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("device %s: %w", d.EUI, err), statement.Close())
+		}
+	}
+	return statement.Close()
+}
+
 // oneVisibility refuses a station with public and internal devices: what is
 // published is grouped by station, and would hold what the internal ones said.
-func oneVisibility(ctx context.Context, tx *sql.Tx) error {
+func oneVisibility(ctx context.Context, q querier) error {
 	var station string
-	err := tx.QueryRowContext(ctx, "SELECT station FROM device GROUP BY station HAVING COUNT(DISTINCT visibility) > 1").Scan(&station)
+	err := q.QueryRowContext(ctx, "SELECT station FROM device GROUP BY station HAVING min(visibility) <> max(visibility)").Scan(&station)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil
@@ -205,46 +156,51 @@ func oneVisibility(ctx context.Context, tx *sql.Tx) error {
 	return fmt.Errorf("station %s has public and internal devices: give the internal ones a station of their own", station)
 }
 
-func columns(d devices.Device) []any {
-	k := d.Keys
-	addr := ""
-	if k.ABP() {
-		addr = fmt.Sprintf("%x", k.DevAddr)
-	}
-	return []any{
-		d.EUI.String(), d.JoinEUI.String(), d.Name, d.Station, d.Municipality, string(d.Domain), d.Profile, d.Edge,
-		d.Place.Lat, d.Place.Lon, string(d.Visibility), hexOf(k.AppKey), addr, hexOf(k.NwkSKey), hexOf(k.AppSKey),
-		hexOf(k.NwkKey), hexOf(k.SNwkSIntKey), hexOf(k.NwkSEncKey), d.ResetFCnt, d.Nonces,
-	}
+var errUnknown = errors.New("there is no such device in the registry")
+
+// one runs a statement on one device, which must exist.
+func (r *Registry) one(ctx context.Context, eui uplink.EUI, statement string, args ...any) error {
+	return r.change(ctx, func(tx *sql.Tx) error {
+		result, err := tx.ExecContext(ctx, statement, append([]any{eui.String()}, args...)...)
+		if err != nil {
+			return err
+		}
+		n, err := result.RowsAffected()
+		if err == nil && n == 0 {
+			return errUnknown
+		}
+		return err
+	})
 }
 
 // FlushNonces lets the device's edge forget which DevNonces it has used.
 func (r *Registry) FlushNonces(ctx context.Context, eui uplink.EUI) error {
-	err := r.inTx(ctx, func(tx *sql.Tx) error {
-		result, err := tx.ExecContext(ctx, "UPDATE device SET nonces = nonces + 1 WHERE dev_eui = ?", eui.String())
-		if err != nil {
-			return err
-		}
-		switch n, err := result.RowsAffected(); {
-		case err != nil:
-			return err
-		case n == 0:
-			return errUnknown
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE revision SET n = n + 1")
-		return err
-	})
-	if err != nil {
+	if err := r.one(ctx, eui, "UPDATE device SET nonces = nonces + 1 WHERE dev_eui = ?1"); err != nil {
 		return fmt.Errorf("forget the DevNonces of device %s: %w", eui, err)
 	}
 	return nil
 }
 
-var errUnknown = errors.New("there is no such device in the registry")
+// Remove forgets the device.
+func (r *Registry) Remove(ctx context.Context, eui uplink.EUI) error {
+	if err := r.one(ctx, eui, "DELETE FROM device WHERE dev_eui = ?1"); err != nil {
+		return fmt.Errorf("remove device %s: %w", eui, err)
+	}
+	return nil
+}
+
+// Disable lets the device be known, but neither served nor published; or
+// undoes that.
+func (r *Registry) Disable(ctx context.Context, eui uplink.EUI, disabled bool) error {
+	if err := r.one(ctx, eui, "UPDATE device SET disabled = ?2 WHERE dev_eui = ?1", disabled); err != nil {
+		return fmt.Errorf("set disabled of device %s to %t: %w", eui, disabled, err)
+	}
+	return nil
+}
 
 // Device returns one device.
 func (r *Registry) Device(ctx context.Context, eui uplink.EUI) (devices.Device, error) {
-	d, err := scan(r.db.QueryRowContext(ctx, "SELECT "+columnNames+" FROM device WHERE dev_eui = ?", eui.String()))
+	d, err := scan(r.db.QueryRowContext(ctx, "SELECT "+columnNames+" FROM device WHERE dev_eui = ?", eui.String()), r.kek)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = errUnknown
 	}
@@ -261,62 +217,4 @@ func (r *Registry) Revision(ctx context.Context) (uint64, error) {
 		return 0, fmt.Errorf("read revision of the device registry: %w", err)
 	}
 	return n, nil
-}
-
-// List returns all devices ordered by station and DevEUI, and the revision
-// they belong to.
-func (r *Registry) List(ctx context.Context) ([]devices.Device, uint64, error) {
-	tx, err := r.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
-	if err != nil {
-		return nil, 0, fmt.Errorf("read device registry: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // ends a transaction that only read
-	var revision uint64
-	if err := tx.QueryRowContext(ctx, "SELECT n FROM revision").Scan(&revision); err != nil {
-		return nil, 0, fmt.Errorf("read device registry: %w", err)
-	}
-	rows, err := tx.QueryContext(ctx, "SELECT "+columnNames+" FROM device ORDER BY station, dev_eui")
-	if err != nil {
-		return nil, 0, fmt.Errorf("read device registry: %w", err)
-	}
-	defer func() { _ = rows.Close() }() // its error is that of rows.Err
-	var out []devices.Device
-	for rows.Next() {
-		d, err := scan(rows)
-		if err != nil {
-			return nil, 0, fmt.Errorf("read device registry: %w", err)
-		}
-		out = append(out, d)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, 0, fmt.Errorf("read device registry: %w", err)
-	}
-	return out, revision, nil
-}
-
-// scan reads a row of columnNames.
-func scan(row interface{ Scan(...any) error }) (devices.Device, error) {
-	var d devices.Device
-	var eui, joinEUI string
-	keys := map[string]*string{}
-	key := func(column string) *string {
-		keys[column] = new(string)
-		return keys[column]
-	}
-	err := row.Scan(&eui, &joinEUI, &d.Name, &d.Station, &d.Municipality, &d.Domain, &d.Profile, &d.Edge,
-		&d.Place.Lat, &d.Place.Lon, &d.Visibility, key("app_key"), key("dev_addr"), key("nwk_s_key"), key("app_s_key"),
-		key("nwk_key"), key("s_nwk_s_int_key"), key("nwk_s_enc_key"), &d.ResetFCnt, &d.Nonces)
-	if err != nil {
-		return d, err
-	}
-	if d.EUI, err = uplink.ParseEUI(eui); err != nil {
-		return d, err
-	}
-	if d.JoinEUI, err = uplink.ParseEUI(joinEUI); err != nil {
-		return d, fmt.Errorf("device %s: %w", eui, err)
-	}
-	if d.Keys, err = ParseKeys(func(column string) string { return *keys[column] }); err != nil {
-		return d, fmt.Errorf("device %s: %w", eui, err)
-	}
-	return d, nil
 }
