@@ -40,7 +40,9 @@ func (e *Edge) decode(rx []radio.Frame, dec *session.Decision, g *group) (out ou
 		err = fmt.Errorf("profile %q has no usable codec", d.profile)
 	case d.codec.lane == nil:
 		e.input = d.input(rx, &u)
-		u.Readings, err = e.readings(d.codec.decoder, &e.input, &e.decoded)
+		if u.Readings, err = e.readings(d.codec.decoder, &e.input, &e.decoded); err == nil && u.Readings == nil {
+			return out, false
+		}
 	default:
 		if err = e.lanes.enter(d.codec.lane, &job{rx: rx, dec: *dec, served: d, uplink: u, outcome: out}); err == nil {
 			return out, true
@@ -73,12 +75,16 @@ func (s *served) input(rx []radio.Frame, u *uplink.Uplink) codec.Input {
 	return codec.Input{Port: u.FPort, Payload: u.Payload, Time: at, Variables: s.variables}
 }
 
-// readings decodes a payload, with scratch for the codec.
+// readings decodes a payload, with scratch for the codec. It returns nil when
+// the codec knows the payload and nothing in it is to be stored.
 func (e *Edge) readings(d codec.Decoder, in *codec.Input, scratch *codec.Output) ([]uplink.Reading, error) {
 	if err := d.Decode(in, scratch); err != nil {
 		return nil, err
 	}
 	e.metrics.codecWarnings.Add(len(scratch.Warnings))
+	if scratch.Silent && len(scratch.Readings) == 0 {
+		return nil, nil
+	}
 	if len(scratch.Readings) == 0 {
 		return nil, fmt.Errorf("payload %x on port %d holds no reading", in.Payload, in.Port)
 	}

@@ -251,7 +251,7 @@ var (
 )
 
 func list() uplink.DeviceList {
-	source, _ := json.Marshal(map[string]string{"kind": "layout", "source": "ports: {2: {fields: [{at: 0, type: u16, quantity: vehicle_count, channel: lane1}]}}"})
+	source, _ := json.Marshal(map[string]string{"kind": "layout", "source": "ports: {2: {fields: [{at: 0, type: u16, quantity: vehicle_count, channel: lane1}]}, 3: {skip: true}}"})
 	return uplink.DeviceList{V: 1, Version: 1, Profiles: map[string]json.RawMessage{"counter": source}, Devices: []uplink.ListedDevice{
 		{DevEUI: uplink.EUI(devEUI), JoinEUI: uplink.EUI(joinEUI), Domain: uplink.Traffic, Profile: "counter", AppKey: appKey.String()},
 		{DevEUI: uplink.EUI(abpEUI), Domain: uplink.Traffic, Profile: "counter", DevAddr: abpAddr.String(), NwkSKey: abpKey.String(), AppSKey: abpKey.String()},
@@ -437,6 +437,14 @@ func TestWhatIsDroppedIsCounted(t *testing.T) {
 		t.Errorf("undecoded uplink: %+v", u)
 	}
 
+	// One that its codec skips is neither passed on nor an error.
+	s.hear(frame(t, abpAddr, abpKey, abpKey, 7, 3), now)
+	s.hear(abpFrame(t, 8), now)
+	eventually(t, "uplink after one that is skipped", p.has(8, 8))
+	if p.has(7, 7)() || !count("modellregion_edge_codec_errors_total")() {
+		t.Error("a skipped payload was passed on, or counted as an error")
+	}
+
 	// Bad words from the platform change nothing.
 	for _, kind := range []uplink.Kind{uplink.KindStored, uplink.KindDevices} {
 		m := mqtt.Message{Topic: uplink.Topic{Edge: "rathaus", Kind: kind}.String(), QoS: 1, Payload: []byte("\x00garbage")}
@@ -445,8 +453,8 @@ func TestWhatIsDroppedIsCounted(t *testing.T) {
 		}
 		eventually(t, "bad message counted", count(`modellregion_edge_bad_messages_total{kind="`+string(kind)+`"}`))
 	}
-	s.hear(abpFrame(t, 7), now)
-	eventually(t, "good frame after all of that", p.has(7, 7))
+	s.hear(abpFrame(t, 9), now)
+	eventually(t, "good frame after all of that", p.has(9, 9))
 	if n := reasons(set); n != 7 {
 		t.Errorf("%d reasons, want one for each fault", n)
 	}

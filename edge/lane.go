@@ -150,7 +150,9 @@ func (e *Edge) leave(j *job, g *group) {
 	if e.lanes.pending[j.dec.DevEUI]--; e.lanes.pending[j.dec.DevEUI] == 0 {
 		delete(e.lanes.pending, j.dec.DevEUI)
 	}
-	e.decided(&j.uplink, j.served.domain, j.rx, j.err, &j.outcome, g)
+	if j.err != nil || j.uplink.Readings != nil {
+		e.decided(&j.uplink, j.served.domain, j.rx, j.err, &j.outcome, g)
+	}
 	e.verdicts.add(j.rx, &j.dec, j.outcome)
 }
 

@@ -30,6 +30,10 @@ func (s *slowCodec) Decode(in *codec.Input, out *codec.Output) error {
 		return errors.New("100 ms are over")
 	}
 	q, _ := devices.Lookup("voltage")
+	if in.Payload[0] == 2 {
+		*out = codec.Output{Silent: true}
+		return nil
+	}
 	*out = codec.Output{Readings: []devices.Reading{{Quantity: q, Value: float64(in.Payload[0])}}}
 	return nil
 }
@@ -80,6 +84,13 @@ func TestLaneKeepsCountersBehindTheirUplinks(t *testing.T) {
 		e.leave(<-e.lanes.done, held)
 		if n := len(held.uplinks); n != 2 || len(held.uplinks[1].uplink.Readings) != 1 || held.uplinks[1].uplink.Payload != nil {
 			t.Errorf("uplinks of the next group: %+v, want the decoded one", held.uplinks)
+		}
+		// Nothing comes of a payload that its codec knows to hold nothing.
+		if err := e.lanes.enter(&lane{decoder: &slowCodec{}}, payloadOf(2, 2)); err != nil {
+			t.Fatal(err)
+		}
+		if e.leave(<-e.lanes.done, held); len(held.uplinks) != 2 {
+			t.Errorf("uplinks of the next group: %+v, want none more", held.uplinks)
 		}
 		if again := held.hold(e.lanes.pending); len(again.states) > 0 || held.states[slow] == nil {
 			t.Error("the device is held back although nothing of it is pending")

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"modellregion/devices"
 	"modellregion/devices/profiles"
 )
 
@@ -20,47 +21,52 @@ type devicesProfilesCmd struct {
 }
 
 type profilesListCmd struct {
-	withConfig
+	optionalConfig
 	JSON bool `help:"Print JSON."`
 }
 
 // Run prints a line for each profile.
 func (c profilesListCmd) Run(ctx context.Context, t *terminal) error {
-	return c.withStore(ctx, func(s store) error {
-		type row struct {
-			ID      string `json:"id"`
-			Name    string `json:"name"`
-			Vendor  string `json:"vendor"`
-			Domain  string `json:"domain"`
-			Codec   string `json:"codec"`
-			Shipped bool   `json:"shipped"`
-			From    string `json:"from"` // shipped, folder or registry
+	shipped, err := profiles.Shipped()
+	if err != nil {
+		return err
+	}
+	if c.Config == "" {
+		return c.print(t, store{profiles: shipped, shipped: shipped}, shipped)
+	}
+	return withConfig(c.optionalConfig).withStore(ctx, func(s store) error { return c.print(t, s, shipped) })
+}
+
+func (c profilesListCmd) print(t *terminal, s store, shipped map[string]devices.Profile) error {
+	type row struct {
+		ID      string `json:"id"`
+		Name    string `json:"name"`
+		Vendor  string `json:"vendor"`
+		Domain  string `json:"domain"`
+		Codec   string `json:"codec"`
+		Shipped bool   `json:"shipped"`
+		From    string `json:"from"` // shipped, folder or registry
+	}
+	rows := make([]row, 0, len(s.profiles))
+	for _, id := range slices.Sorted(maps.Keys(s.profiles)) {
+		p := s.profiles[id]
+		from := "registry"
+		if _, ok := shipped[id]; ok {
+			from = "shipped"
+		} else if _, ok := s.shipped[id]; ok {
+			from = "folder"
 		}
-		shipped, err := profiles.Shipped()
-		if err != nil {
-			return err
-		}
-		rows := make([]row, 0, len(s.profiles))
-		for _, id := range slices.Sorted(maps.Keys(s.profiles)) {
-			p := s.profiles[id]
-			from := "registry"
-			if _, ok := shipped[id]; ok {
-				from = "shipped"
-			} else if _, ok := s.shipped[id]; ok {
-				from = "folder"
-			}
-			rows = append(rows, row{id, p.Name, p.Vendor, string(p.Domain), p.Codec.Kind, from == "shipped", from})
-		}
-		if c.JSON {
-			return printJSON(t, rows)
-		}
-		w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "ID\tVENDOR\tDOMAIN\tCODEC\tFROM\tNAME")
-		for _, r := range rows {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Vendor, r.Domain, r.Codec, r.From, r.Name)
-		}
-		return w.Flush()
-	})
+		rows = append(rows, row{id, p.Name, p.Vendor, string(p.Domain), p.Codec.Kind, from == "shipped", from})
+	}
+	if c.JSON {
+		return printJSON(t, rows)
+	}
+	w := tabwriter.NewWriter(t.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tVENDOR\tDOMAIN\tCODEC\tFROM\tNAME")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Vendor, r.Domain, r.Codec, r.From, r.Name)
+	}
+	return w.Flush()
 }
 
 type profilesAddCmd struct {

@@ -21,11 +21,12 @@ type Input struct {
 type Output struct {
 	Readings []devices.Reading // at most one of a quantity and channel
 	Warnings []string          // for people
+	Silent   bool              // the codec knows the payload, and nothing in it is to be stored
 	Fields   any               // what the codec said before it was mapped, as JSON types; only of Explain
 }
 
 func (o *Output) reset() {
-	o.Readings, o.Warnings, o.Fields = o.Readings[:0], o.Warnings[:0], nil
+	o.Readings, o.Warnings, o.Silent, o.Fields = o.Readings[:0], o.Warnings[:0], false, nil
 }
 
 // Bounds of what a script may give; an uplink takes fewer readings.

@@ -33,6 +33,7 @@
 //	    kind_at: 0
 //	    kinds:
 //	      "01": {length: 3, fields: [{at: 1, type: u16, quantity: power_active}]}
+//	  11: {skip: true} # nothing on this port is to be stored
 //	  any: # bits say which groups are present
 //	    header: 5
 //	    flags: {at: 3, type: u16}

@@ -17,8 +17,10 @@ type layoutSource struct {
 	Ports map[string]portSource `yaml:"ports"`
 }
 
-// portSource has exactly one of fields, tags, kinds and flags.
+// portSource has exactly one of fields, tags, kinds, flags and skip.
 type portSource struct {
+	Skip bool `yaml:"skip"` // nothing on this port is to be stored
+
 	Block blockSource `yaml:",inline"`
 
 	Header int                  `yaml:"header"` // bytes before the first tag or group
@@ -154,13 +156,13 @@ func compilePort(where string, p *portSource, wrong *faults) body {
 	fields, tags, kinds := len(p.Block.Fields) > 0, len(p.Tags) > 0, len(p.Kinds) > 0
 	flags := p.Flags != nil || len(p.Groups) > 0
 	forms := 0
-	for _, given := range []bool{fields, tags, kinds, flags} {
+	for _, given := range []bool{fields, tags, kinds, flags, p.Skip} {
 		if given {
 			forms++
 		}
 	}
 	if forms != 1 {
-		wrong.add(where, fmt.Errorf("has %d of fields, tags, kinds and flags with groups, want exactly one", forms))
+		wrong.add(where, fmt.Errorf("has %d of fields, tags, kinds, flags with groups and skip, want exactly one", forms))
 		return nil
 	}
 	for _, key := range []struct {
@@ -185,9 +187,19 @@ func compilePort(where string, p *portSource, wrong *faults) body {
 		return compileKinds(where, p, wrong)
 	case flags:
 		return compileFlags(where, p, wrong)
+	case p.Skip:
+		return skipped{}
 	default:
 		return compileBlock(where, p.Block, wrong)
 	}
+}
+
+// skipped is a payload of which nothing is to be stored.
+type skipped struct{}
+
+func (skipped) read(_ []byte, out *Output) error {
+	out.Silent = true
+	return nil
 }
 
 // block is a run of bytes with fields at fixed offsets.

@@ -165,6 +165,7 @@ func (k *kinded) read(payload []byte, out *Output) error {
 	if err := b.read(payload, out); err != nil {
 		return fmt.Errorf("kind %x: %w", digits, err)
 	}
+	out.Silent = len(b.fields) == 0
 	return nil
 }
 

@@ -211,7 +211,7 @@ func TestLayoutErrorsNameTheFault(t *testing.T) {
 		{"two faults", "ports: {1: {fields: [{at: -1, type: u8, quantity: voltage}, {at: 0, type: x, quantity: voltage}]}}", "at -1"},
 		{"two faults", "ports: {1: {fields: [{at: -1, type: u8, quantity: voltage}, {at: 0, type: x, quantity: voltage}]}}", `type "x"`},
 		{"twice", "ports: {1: {fields: [{at: 1, type: u8, quantity: voltage}, {at: 0, type: u8, quantity: voltage}]}}", "voltage is there twice"},
-		{"no fields", "ports: {1: {length: 1}}", "port 1: has 0 of fields, tags, kinds and flags"},
+		{"no fields", "ports: {1: {length: 1}}", "port 1: has 0 of fields, tags, kinds, flags with groups and skip"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Compile(devices.Codec{Kind: "layout", Source: c.source})

@@ -94,8 +94,9 @@ func (a *At[T]) at(line int) any {
 
 var errEmpty = error(&Fault{Text: "is empty"})
 
-// next returns the next document. The library panics on some texts that are no
-// YAML, and what a stranger wrote must not end the program.
+// next returns the next document. The library panics where it finds itself in
+// a state that it holds for impossible; millions of random texts have not
+// brought it there, but what a stranger wrote must not end the program.
 func next(docs *yaml.Decoder) (root *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
