@@ -100,7 +100,7 @@ func TestForms(t *testing.T) {
 func TestFormErrorsNameTheFault(t *testing.T) {
 	const f = "fields: [{at: 0, type: u8, quantity: voltage}]"
 	for _, c := range []struct{ name, port, want string }{
-		{"two forms", "tag: 1, tags: {'01': {length: 1}}, " + f, "has 2 of fields, tags, kinds and flags"},
+		{"two forms", "tag: 1, tags: {'01': {length: 1}}, " + f, "has 2 of fields, tags, kinds, flags with groups and skip"},
 		{"key of another form", "header: 2, " + f, "header has no meaning here"},
 		{"length of tags", "length: 2, tag: 1, tags: {'01': {length: 1}}", "length has no meaning here"},
 		{"no size", "tags: {'01': {length: 1}}", "tag has 0 bytes, want 1 or 2"},
