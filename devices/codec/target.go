@@ -112,44 +112,14 @@ func lookup(name string) (*devices.Quantity, error) {
 	if q, ok := devices.Lookup(name); ok {
 		return q, nil
 	}
-	best, least := "", 1+(len(name)+1)/3
+	var names []string
 	for _, q := range devices.Quantities() {
-		d := distance(name, q.Name)
-		if len(name) > 2 && strings.HasPrefix(q.Name, name) {
-			d = 0
-		}
-		if d < least {
-			best, least = q.Name, d
-		}
+		names = append(names, q.Name)
 	}
-	if best == "" || len(name) > 64 {
-		return nil, fmt.Errorf("quantity %.64q is unknown", name)
+	if best := devices.Nearest(name, names); best != "" {
+		return nil, fmt.Errorf("quantity %q is unknown, did you mean %s?", name, best)
 	}
-	return nil, fmt.Errorf("quantity %q is unknown, did you mean %s?", name, best)
-}
-
-// distance is the number of bytes to insert, remove or replace (Levenshtein).
-func distance(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return nil, fmt.Errorf("quantity %.64q is unknown", name)
 }
 
 // maxChannel is the longest name of a channel in bytes. A channel becomes a

@@ -3,6 +3,8 @@ package registry
 import (
 	"slices"
 	"strings"
+
+	"modellregion/devices"
 )
 
 // otherNames are what others call our columns, without case, spaces and signs.
@@ -37,40 +39,16 @@ func guessColumn(heading string, free []string) string {
 	return nearest(p, free)
 }
 
-// nearest returns the candidate with the fewest changes to a name, at most a
-// third of its letters, or nothing.
+// nearest returns the candidate that is nearest to a name, whatever their
+// case, spaces and signs, or nothing.
 func nearest(name string, candidates []string) string {
-	name = plain(name)
-	if len(name) > 64 {
+	bare := make([]string, len(candidates))
+	for i, c := range candidates {
+		bare[i] = plain(c)
+	}
+	best := devices.Nearest(plain(name), bare)
+	if best == "" {
 		return ""
 	}
-	best, least := "", max(1, len(name)/3)+1
-	for _, c := range candidates {
-		if n := distance(name, plain(c)); n < least {
-			best, least = c, n
-		}
-	}
-	return best
-}
-
-// distance is how many letters are to be changed, added or removed
-// (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return candidates[slices.Index(bare, best)]
 }
