@@ -207,68 +207,6 @@ func BatchOverhead(epoch string, n int) int {
 	return len(`{"v":1,"epoch":"","uplinks":[]}`) + 6*len(epoch) + n
 }
 
-// Refused is an uplink of a batch that breaks the contract.
-type Refused struct {
-	Seq uint64 // 0 when not even that could be read
-	Err error
-	Raw []byte // the uplink's JSON
-}
-
-// DecodeBatch parses a message from an up topic. The good uplinks of a batch
-// are returned even if others break the contract; those are returned as
-// refused. The error is non-nil when nothing of the message can be used.
-func DecodeBatch(data []byte) (Batch, []Refused, error) {
-	if len(data) > MaxBytes {
-		return Batch{}, nil, fmt.Errorf("batch has %d bytes, at most %d are allowed", len(data), MaxBytes)
-	}
-	var b Batch
-	if err := json.Unmarshal(data, &b); err == nil {
-		if err := b.checkHead(len(b.Uplinks)); err != nil {
-			return Batch{}, nil, err
-		}
-		good := true
-		for i := range b.Uplinks {
-			good = good && b.Uplinks[i].Check() == nil
-		}
-		if good {
-			return b, nil, nil
-		}
-	}
-	return decodeOneByOne(data)
-}
-
-// decodeOneByOne is the slow way of DecodeBatch: it isolates bad uplinks.
-func decodeOneByOne(data []byte) (Batch, []Refused, error) {
-	var parts struct {
-		V       int               `json:"v"`
-		Epoch   string            `json:"epoch"`
-		Uplinks []json.RawMessage `json:"uplinks"`
-	}
-	if err := json.Unmarshal(data, &parts); err != nil {
-		return Batch{}, nil, fmt.Errorf("batch: %w", err)
-	}
-	b := Batch{V: parts.V, Epoch: parts.Epoch}
-	if err := b.checkHead(len(parts.Uplinks)); err != nil {
-		return Batch{}, nil, err
-	}
-	var refused []Refused
-	for _, raw := range parts.Uplinks {
-		var u Uplink
-		err := json.Unmarshal(raw, &u)
-		if err == nil {
-			err = u.Check()
-		}
-		if err != nil {
-			var seq struct{ Seq uint64 }
-			_ = json.Unmarshal(raw, &seq) // seq stays 0 when it cannot be read, as Refused says
-			refused = append(refused, Refused{Seq: seq.Seq, Err: err, Raw: raw})
-			continue
-		}
-		b.Uplinks = append(b.Uplinks, u)
-	}
-	return b, refused, nil
-}
-
 func (b *Batch) checkHead(n int) error {
 	switch {
 	case b.V != Version:

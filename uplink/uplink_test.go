@@ -304,6 +304,35 @@ func TestMessagesGolden(t *testing.T) {
 	}
 }
 
+// What AppendJSON writes takes the quick way, and a decoder that is used again
+// keeps nothing of what it read before.
+func TestDecoderIsQuickAndForgets(t *testing.T) {
+	var d Decoder
+	for _, round := range []string{"first", "second"} {
+		for name, u := range examples {
+			data := batchOf("5c1f", u, u)
+			if _, ok := d.exact(data); !ok && isPlain(u.Error) {
+				t.Errorf("%s %s: %s is not read the quick way", round, name, data)
+			}
+			got, refused, err := d.Decode(data)
+			if err != nil || len(refused) > 0 {
+				t.Fatalf("%s: refused %v, error %v", name, refused, err)
+			}
+			if diff := cmp.Diff(Batch{V: 1, Epoch: "5c1f", Uplinks: []Uplink{u, u}}, got); diff != "" {
+				t.Errorf("%s %s: %s", round, name, diff)
+			}
+			if text := d.JSON(&got, 1); text != string(u.AppendJSON(nil)) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+	}
+	if b, _, err := d.Decode([]byte(`{"v":2}`)); err == nil {
+		t.Errorf("version 2 was taken as %v", b)
+	}
+}
+
+func isPlain(s string) bool { return len(appendString(nil, s)) == len(s)+2 }
+
 func FuzzDecodeBatch(f *testing.F) {
 	for _, u := range examples {
 		f.Add(batchOf("5c1f", u))
@@ -325,6 +354,38 @@ func FuzzDecodeBatch(f *testing.F) {
 			}
 			if u.Time.Equal(u.Time.Truncate(time.Millisecond)) && !again.Uplinks[0].Time.Equal(u.Time) {
 				t.Errorf("time %v became %v", u.Time, again.Uplinks[0].Time)
+			}
+		}
+	})
+}
+
+// FuzzExact holds the quick way of reading a batch against encoding/json: what
+// it takes means the same there.
+func FuzzExact(f *testing.F) {
+	for _, u := range examples {
+		f.Add(batchOf("5c1f", u))
+		f.Add(batchOf("5c1f", u, u))
+	}
+	for _, number := range []string{"-0", "0.1", "1e5", "1E-7", "12345678901234567890", "0.30000000000000004", "5e-324", "1.7976931348623157e308", "123456789012345.5"} {
+		f.Add([]byte(strings.Replace(string(batchOf("5c1f", examples["traffic"])), `"v":12`, `"v":`+number, 1)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var d Decoder
+		got, ok := d.exact(data)
+		if !ok {
+			return
+		}
+		var want Batch
+		if err := json.Unmarshal(data, &want); err != nil {
+			t.Fatalf("%s is no batch: %v", data, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		for i := range got.Uplinks {
+			var u Uplink
+			if err := json.Unmarshal([]byte(d.JSON(&got, i)), &u); err != nil || u.Seq != got.Uplinks[i].Seq {
+				t.Errorf("uplink %d is %s, %v", i, d.JSON(&got, i), err)
 			}
 		}
 	})
@@ -362,8 +423,9 @@ func BenchmarkDecodeBatch(b *testing.B) {
 			}
 			data := batchOf("5c1f", uplinks...)
 			b.SetBytes(int64(len(data)))
+			var d Decoder
 			for b.Loop() {
-				if _, _, err := DecodeBatch(data); err != nil {
+				if _, _, err := d.Decode(data); err != nil {
 					b.Fatal(err)
 				}
 			}
