@@ -50,6 +50,12 @@ type Message struct {
 	Payload  []byte
 	QoS      byte // 0 or 1
 	Retained bool
+
+	// Ack tells the broker that a message was dealt with, in a Session alone.
+	// It may be called later and by any goroutine; messages are acknowledged in
+	// the order in which they came (MQTT 3.1.1 §4.6). After the connection is
+	// lost it does nothing: the broker sends the message again.
+	Ack func()
 }
 
 // Handler receives the messages of one subscription, one at a time and in the
@@ -71,6 +77,12 @@ type Config struct {
 	// ClientID names the connection. Two clients with the same id at the same
 	// broker throw each other out for ever; the caller makes it unique.
 	ClientID string
+
+	// Session asks the broker to keep the subscriptions and unacknowledged
+	// messages of ClientID while this client is away, for sources that do not
+	// send again by themselves. Handlers then call Message.Ack when a message is
+	// safe. Without it, messages are acknowledged when their handler returns.
+	Session bool
 
 	// TLS is used with ssl:// and mqtts://; nil trusts the roots of the host.
 	TLS *tls.Config
@@ -179,6 +191,17 @@ func (c *Client) Connected() bool {
 	return l != nil && l.paho.IsConnectionOpen()
 }
 
+// errRedeliver ends a connection for the sake of the next one.
+var errRedeliver = errors.New("unacknowledged messages are wanted again")
+
+// Redeliver makes a new connection, upon which the broker sends again what a
+// Session has not acknowledged. It does nothing while there is no connection.
+func (c *Client) Redeliver() {
+	if l := c.link.Load(); l != nil {
+		l.fail(errRedeliver)
+	}
+}
+
 // Run connects and stays connected until ctx ends; then it publishes the will,
 // disconnects, waits for what it started and returns nil. The broker may be
 // away at the start and at any time. An error is returned only for a second
@@ -212,6 +235,11 @@ func (c *Client) Run(ctx context.Context) error {
 			attempt = 0 // it worked for a while: whatever broke is new
 		}
 		delay := c.backoff(attempt)
+		if errors.Is(err, errRedeliver) {
+			attempt = 0
+			c.cfg.Log.Info("connecting again for what is unacknowledged", "broker", c.address, "client_id", c.cfg.ClientID)
+			continue
+		}
 		c.cfg.Log.Warn("no connection to the MQTT broker", "broker", c.address, "client_id", c.cfg.ClientID,
 			"err", err, "attempt", attempt+1, "retry_in", delay)
 		select {

@@ -4,7 +4,7 @@
 //
 // It knows connections and acknowledgements and is the only user of the paho
 // library. Topics and contents belong to package uplink, and so does the
-// promise that nothing is lost: sessions are always clean, the broker is not a
-// queue, and whoever needs a message to arrive keeps it and sends it again
-// until the other end, not the broker, has confirmed it.
+// promise that nothing is lost: sessions are clean unless asked otherwise, the
+// broker is not a queue, and whoever needs a message to arrive keeps it and
+// sends it again until the other end, not the broker, has confirmed it.
 package mqtt

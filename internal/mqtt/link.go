@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
+	"sync"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
@@ -18,8 +20,9 @@ import (
 // must not be used again.
 type link struct {
 	paho paho.Client
-	lost chan error    // receives the reason when the connection breaks
-	down chan struct{} // closed when no acknowledgement can come any more
+	lost chan error     // receives the reason when the connection breaks
+	down chan struct{}  // closed when no acknowledgement can come any more
+	work sync.WaitGroup // waits for a SUBACK
 }
 
 // handling marks the context of a Handler.
@@ -37,29 +40,30 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 		}
 		// paho knows no context: the end of ours ends the handshake.
 		release = context.AfterFunc(ctx, func() { conn.Close() })
-		return &guard{Conn: conn, filters: len(c.filters())}, nil
+		return newConn(conn, len(c.filters())), nil
 	})
-	opts.SetConnectionLostHandler(func(_ paho.Client, err error) {
-		select {
-		case l.lost <- err:
-		default:
-		}
-	})
-	l.paho = paho.NewClient(opts)
-	// Routes exist before the connection does, so that no retained message
-	// arrives without a handler.
+	opts.SetConnectionLostHandler(func(_ paho.Client, err error) { l.fail(err) })
+	// There is a handler before there is a connection, so that no message that
+	// is retained, or that a session kept, arrives without one.
 	hctx := context.WithValue(ctx, handling{}, true)
-	for _, s := range c.subs {
-		l.paho.AddRoute(s.filter, func(_ paho.Client, m paho.Message) {
-			s.handle(hctx, Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained()})
-		})
-	}
+	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.dispatch(hctx, m) })
+	l.paho = paho.NewClient(opts)
 
 	token := l.paho.Connect()
 	<-token.Done() // bounded by connectTimeout and ctx
 	release()
 	if err := token.Error(); err != nil {
 		return nil, fmt.Errorf("connect to MQTT broker %s: %w", c.address, err)
+	}
+	if c.cfg.Session && len(c.subs) > 0 {
+		// The SUBACK comes behind all that the session has kept, which may be
+		// taken only after something else works again.
+		l.work.Go(func() {
+			if err := c.subscribed(l.subscribe(c), l.down); err != nil {
+				l.fail(fmt.Errorf("subscribe at MQTT broker %s: %w", c.address, err))
+			}
+		})
+		return l, nil
 	}
 	if err := c.subscribe(ctx, l); err != nil {
 		l.close()
@@ -68,12 +72,51 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
+// dispatch gives a message to its handlers. Paho's own routes take each topic
+// apart for each filter.
+func (c *Client) dispatch(ctx context.Context, m paho.Message) {
+	message := Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained()}
+	if c.cfg.Session {
+		message.Ack = m.Ack
+	}
+	for i := range c.subs {
+		if s := &c.subs[i]; len(c.subs) == 1 || matches(s.filter, message.Topic) {
+			s.handle(ctx, message)
+		}
+	}
+}
+
+// matches reports whether a topic is among those that a filter names (MQTT
+// 3.1.1 §4.7); of a shared subscription ($share/group/filter) the last part is
+// the filter.
+func matches(filter, topic string) bool {
+	if shared, ok := strings.CutPrefix(filter, "$share/"); ok {
+		_, filter, _ = strings.Cut(shared, "/")
+	}
+	for {
+		want, filterRest, moreFilter := strings.Cut(filter, "/")
+		level, topicRest, moreTopic := strings.Cut(topic, "/")
+		switch {
+		case want == "#":
+			return true
+		case want != "+" && want != level:
+			return false
+		case !moreTopic:
+			return !moreFilter || filterRest == "#"
+		case !moreFilter:
+			return false
+		}
+		filter, topic = filterRest, topicRest
+	}
+}
+
 func (c *Client) options() *paho.ClientOptions {
 	opts := paho.NewClientOptions().
 		AddBroker("tcp://" + c.address).
 		SetClientID(c.cfg.ClientID).
 		SetProtocolVersion(4).
-		SetCleanSession(true).
+		SetCleanSession(!c.cfg.Session).
+		SetAutoAckDisabled(c.cfg.Session).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
 		SetOrderMatters(true).
@@ -115,21 +158,38 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	return tlsConn, nil
 }
 
+// subscribe subscribes and waits for the answer.
 func (c *Client) subscribe(ctx context.Context, l *link) error {
 	if len(c.subs) == 0 {
 		return nil
 	}
-	token := l.paho.SubscribeMultiple(c.filters(), nil).(*paho.SubscribeToken)
-	timeout := time.NewTimer(connectTimeout)
+	giveUp := make(chan struct{})
+	timeout := time.AfterFunc(connectTimeout, func() { close(giveUp) })
 	defer timeout.Stop()
+	token := l.subscribe(c)
 	select {
 	case <-token.Done():
+		return c.subscribed(token, giveUp)
 	case err := <-l.lost:
 		return err
-	case <-timeout.C:
+	case <-giveUp:
 		return errors.New("the broker does not answer")
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+func (l *link) subscribe(c *Client) *paho.SubscribeToken {
+	return l.paho.SubscribeMultiple(c.filters(), nil).(*paho.SubscribeToken)
+}
+
+// subscribed waits for the answer to a SUBSCRIBE until giveUp is closed, and
+// says what was refused.
+func (c *Client) subscribed(token *paho.SubscribeToken, giveUp <-chan struct{}) error {
+	select {
+	case <-token.Done():
+	case <-giveUp:
+		return nil
 	}
 	if err := token.Error(); err != nil {
 		return err
@@ -155,8 +215,17 @@ func (l *link) publish(m Message) paho.Token {
 	return l.paho.Publish(m.Topic, m.QoS, m.Retained, m.Payload)
 }
 
+// fail says why the connection is over, unless that was said before.
+func (l *link) fail(err error) {
+	select {
+	case l.lost <- err:
+	default:
+	}
+}
+
 // close ends the connection, if it is still up, and waits for its goroutines.
 func (l *link) close() {
 	close(l.down)
 	l.paho.Disconnect(uint(closeTimeout.Milliseconds()))
+	l.work.Wait()
 }
