@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // Refused is an uplink of a batch that breaks the contract.
@@ -35,23 +36,21 @@ type Decoder struct {
 	readings []Reading
 	rx       []Reception
 	payloads []byte
-	json     []string // of uplinks; empty after other JSON
 
 	date   string // of the last time that was read, and when it began
 	dateAt time.Time
 }
 
 // Decode is DecodeBatch. What it returns is valid until the next call, but for
-// its strings, which stay.
+// its strings: they are parts of data, which must not change any more, and keep
+// it in memory.
 func (d *Decoder) Decode(data []byte) (Batch, []Refused, error) {
-	d.json = d.json[:0]
 	if len(data) > MaxBytes {
 		return Batch{}, nil, fmt.Errorf("batch has %d bytes, at most %d are allowed", len(data), MaxBytes)
 	}
 	if b, ok := d.exact(data); ok {
 		return b, nil, nil
 	}
-	d.json = d.json[:0]
 	var b Batch
 	if err := json.Unmarshal(data, &b); err == nil {
 		if err := b.checkHead(len(b.Uplinks)); err != nil {
@@ -62,15 +61,6 @@ func (d *Decoder) Decode(data []byte) (Batch, []Refused, error) {
 		}
 	}
 	return decodeOneByOne(data)
-}
-
-// JSON returns uplink number i of the last batch as it was sent, or in the form
-// of AppendJSON.
-func (d *Decoder) JSON(b *Batch, i int) string {
-	if i < len(d.json) {
-		return d.json[i]
-	}
-	return string(b.Uplinks[i].AppendJSON(nil))
 }
 
 func (b *Batch) good() bool {
@@ -117,7 +107,7 @@ func decodeOneByOne(data []byte) (Batch, []Refused, error) {
 // exact reads a batch in the form that JoinBatch and AppendJSON write, whose
 // uplinks are all good. False means that it is something else, good or bad.
 func (d *Decoder) exact(data []byte) (Batch, bool) {
-	r := reader{s: string(data)}
+	r := reader{s: unsafe.String(unsafe.SliceData(data), len(data))}
 	d.uplinks, d.readings, d.rx, d.payloads = d.uplinks[:0], d.readings[:0], d.rx[:0], d.payloads[:0]
 	r.want(`{"v":1,"epoch":`)
 	b := Batch{V: Version, Epoch: r.text()}
@@ -126,10 +116,8 @@ func (d *Decoder) exact(data []byte) (Batch, bool) {
 		if len(d.uplinks) == MaxUplinks {
 			return b, false
 		}
-		begin := r.at
 		d.uplinks = append(d.uplinks, Uplink{})
 		d.uplink(&r, &d.uplinks[len(d.uplinks)-1])
-		d.json = append(d.json, r.s[begin:r.at])
 	}
 	r.want("]}")
 	b.Uplinks = d.uplinks

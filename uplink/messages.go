@@ -68,14 +68,18 @@ const (
 	EventAcked      = "acked"       // the device confirmed a Command
 	EventFailed     = "failed"      // a Command will not be sent, or was not confirmed; Detail says why
 	EventExpired    = "expired"     // a Command's time was over before it was sent, or confirmed
+	EventSilent     = "silent"      // of the platform: nothing was heard for two intervals; Detail says since when
+	EventHeard      = "heard"       // of the platform: it is heard again
 )
 
 // Event is the message on an event topic: something that happened to a device
-// and is not a reading.
+// and is not a reading. EventSilent and EventHeard may be about a gateway, or
+// with neither EUI about the edge that the topic names.
 type Event struct {
 	V       int       `json:"v"`
 	Time    time.Time `json:"time,omitzero"` // left out while the edge's clock is not set
-	DevEUI  EUI       `json:"dev_eui"`
+	DevEUI  EUI       `json:"dev_eui,omitzero"`
+	Gateway EUI       `json:"gateway,omitzero"`
 	Event   string    `json:"event"` // EventJoin and its like; a newer edge may know more
 	Detail  string    `json:"detail,omitempty"`
 	Command string    `json:"command,omitempty"` // Command.ID of the command it is about
@@ -94,10 +98,10 @@ func DecodeEvent(data []byte) (Event, error) {
 	switch {
 	case e.V != Version:
 		return Event{}, fmt.Errorf("event has v=%d, want %d", e.V, Version)
-	case e.DevEUI == EUI{}:
-		return Event{}, fmt.Errorf("event has no dev_eui")
 	case e.Event == "":
 		return Event{}, fmt.Errorf("event of %s has no event", e.DevEUI)
+	case e.DevEUI == EUI{} && e.Event != EventSilent && e.Event != EventHeard:
+		return Event{}, fmt.Errorf("event %q has no dev_eui", e.Event)
 	}
 	return e, nil
 }

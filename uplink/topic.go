@@ -33,7 +33,7 @@ type Kind string
 // The kinds of topics, each with its writer and quality of service.
 const (
 	KindUp      Kind = "up"      // edge, QoS 1: Batch
-	KindEvent   Kind = "event"   // edge, QoS 1: Event
+	KindEvent   Kind = "event"   // edge and platform, QoS 1: Event
 	KindStored  Kind = "stored"  // platform, QoS 1: Stored
 	KindDevices Kind = "devices" // platform, QoS 1, retained: DeviceList
 	KindDown    Kind = "down"    // platform, QoS 1: Command, for the device the topic names
@@ -43,7 +43,8 @@ const (
 )
 
 // Topic is a parsed topic. Which fields are set depends on Kind: Domain for
-// up and event, EUI for down (a DevEUI) and gateway (a gateway EUI).
+// up and event, EUI for down (a DevEUI) and gateway (a gateway EUI). An event
+// without a domain is about the edge itself or one of its gateways.
 type Topic struct {
 	Edge   string
 	Kind   Kind
@@ -53,10 +54,10 @@ type Topic struct {
 
 // String returns the topic as it is published.
 func (t Topic) String() string {
-	switch t.Kind {
-	case KindUp, KindEvent:
+	switch {
+	case t.Kind == KindUp, t.Kind == KindEvent && t.Domain != "":
 		return Root + "/" + t.Edge + "/" + string(t.Domain) + "/" + string(t.Kind)
-	case KindDown, KindGateway:
+	case t.Kind == KindDown, t.Kind == KindGateway:
 		return Root + "/" + t.Edge + "/" + string(t.Kind) + "/" + t.EUI.String()
 	default:
 		return Root + "/" + t.Edge + "/" + string(t.Kind)
@@ -79,7 +80,7 @@ func ParseTopic(s string) (Topic, error) {
 	switch {
 	case !two:
 		t.Kind = Kind(first)
-		if !slices.Contains([]Kind{KindStored, KindDevices, KindStatus, KindFrame}, t.Kind) {
+		if !slices.Contains([]Kind{KindStored, KindDevices, KindStatus, KindFrame, KindEvent}, t.Kind) {
 			return Topic{}, fmt.Errorf("topic %.128q: unknown kind %q", s, first)
 		}
 	case first == string(KindDown) || first == string(KindGateway):
@@ -106,7 +107,7 @@ func ParseTopic(s string) (Topic, error) {
 }
 
 // Filter returns the MQTT subscription filter for one kind of topic of one
-// edge, or of every edge when edge is "+".
+// edge, or of every edge when edge is "+". Events are those of devices.
 func Filter(edge string, kind Kind) string {
 	switch kind {
 	case KindUp, KindEvent:

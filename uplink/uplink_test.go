@@ -321,9 +321,6 @@ func TestDecoderIsQuickAndForgets(t *testing.T) {
 			if diff := cmp.Diff(Batch{V: 1, Epoch: "5c1f", Uplinks: []Uplink{u, u}}, got); diff != "" {
 				t.Errorf("%s %s: %s", round, name, diff)
 			}
-			if text := d.JSON(&got, 1); text != string(u.AppendJSON(nil)) {
-				t.Errorf("%s: %s", name, text)
-			}
 		}
 	}
 	if b, _, err := d.Decode([]byte(`{"v":2}`)); err == nil {
@@ -381,12 +378,6 @@ func FuzzExact(f *testing.F) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
-		}
-		for i := range got.Uplinks {
-			var u Uplink
-			if err := json.Unmarshal([]byte(d.JSON(&got, i)), &u); err != nil || u.Seq != got.Uplinks[i].Seq {
-				t.Errorf("uplink %d is %s, %v", i, d.JSON(&got, i), err)
-			}
 		}
 	})
 }

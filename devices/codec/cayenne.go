@@ -98,6 +98,14 @@ func (t *lppTarget) takes(channel uint8, part int) bool {
 	return part == t.part && (t.channel < 0 || t.channel == int(channel))
 }
 
+// channelFor is the channel of the readings from a channel of Cayenne LPP.
+func (t *lppTarget) channelFor(channel uint8) string {
+	if t.channels != nil {
+		return t.channels[channel]
+	}
+	return t.mapping.channel
+}
+
 // compileCayenne compiles a map, or the default one. A mapping without unit
 // takes the number in that of its type: an energy in kWh.
 func compileCayenne(src []devices.Mapping) (Decoder, error) {
@@ -191,11 +199,7 @@ func (c *cayenne) take(n int, channel uint8, value []byte, out *Output) {
 		if !t.takes(channel, t.part) {
 			continue
 		}
-		name := t.mapping.channel
-		if t.channels != nil {
-			name = t.channels[channel]
-		}
-		t.takeNumber(t.place, name, lppTypes[n].number(value, t.part), out)
+		t.takeNumber(t.place, t.channelFor(channel), lppTypes[n].number(value, t.part), out)
 	}
 }
 

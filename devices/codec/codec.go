@@ -94,12 +94,14 @@ type Decoder interface {
 // Kinds are the kinds of codecs that Compile knows.
 func Kinds() []string { return []string{"layout", "javascript", "cayenne-lpp"} }
 
+var errLayoutMap = errors.New("a codec of kind layout has no map, its fields name their quantities")
+
 // Compile returns the decoder for a codec. The error names everything that is
 // wrong with its source and its map.
 func Compile(c devices.Codec) (Decoder, error) {
 	switch {
 	case c.Kind == "layout" && len(c.Map) > 0:
-		return nil, errors.New("a codec of kind layout has no map, its fields name their quantities")
+		return nil, errLayoutMap
 	case c.Kind == "layout":
 		return compileLayout(c.Source)
 	case c.Kind == "cayenne-lpp" && c.Source != "":
