@@ -127,7 +127,7 @@ func (r *Registry) PutProfiles(ctx context.Context, shipped map[string]devices.P
 			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO profile VALUES (?, ?)", p.ID, yaml[i]); err != nil {
 				return fmt.Errorf("profile %s: %w", p.ID, err)
 			}
-			if _, err := tx.ExecContext(ctx, "UPDATE device SET domain = ? WHERE profile = ?", string(p.Domain), p.ID); err != nil {
+			if _, err := tx.ExecContext(ctx, "UPDATE device SET domain = ?, changed = "+nextRevision+" WHERE profile = ?", string(p.Domain), p.ID); err != nil {
 				return fmt.Errorf("profile %s: %w", p.ID, err)
 			}
 		}

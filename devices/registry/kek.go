@@ -180,6 +180,9 @@ func WrapKeys(ctx context.Context, path string, old, kek KEK) (n int, err error)
 		if err != nil {
 			return err
 		}
+		// The revision stays, since the keys are the same; who follows the
+		// registry reads these rows with the next change.
+		statement := "UPDATE device SET " + strings.Join(keyColumns, " = ?, ") + " = ?, changed = " + nextRevision + " WHERE dev_eui = ?"
 		for _, row := range rows {
 			changed, err := row.rewrap(old, kek)
 			if err != nil {
@@ -189,7 +192,7 @@ func WrapKeys(ctx context.Context, path string, old, kek KEK) (n int, err error)
 				continue
 			}
 			n += changed
-			if _, err := tx.ExecContext(ctx, "UPDATE device SET "+strings.Join(keyColumns, " = ?, ")+" = ? WHERE dev_eui = ?", row.args()...); err != nil {
+			if _, err := tx.ExecContext(ctx, statement, row.args()...); err != nil {
 				return fmt.Errorf("device %s: %w", row.eui, err)
 			}
 		}

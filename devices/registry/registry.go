@@ -175,7 +175,7 @@ func (r *Registry) one(ctx context.Context, eui uplink.EUI, statement string, ar
 
 // FlushNonces lets the device's edge forget which DevNonces it has used.
 func (r *Registry) FlushNonces(ctx context.Context, eui uplink.EUI) error {
-	if err := r.one(ctx, eui, "UPDATE device SET nonces = nonces + 1 WHERE dev_eui = ?1"); err != nil {
+	if err := r.one(ctx, eui, "UPDATE device SET nonces = nonces + 1, changed = "+nextRevision+" WHERE dev_eui = ?1"); err != nil {
 		return fmt.Errorf("forget the DevNonces of device %s: %w", eui, err)
 	}
 	return nil
@@ -192,7 +192,7 @@ func (r *Registry) Remove(ctx context.Context, eui uplink.EUI) error {
 // Disable lets the device be known, but neither served nor published; or
 // undoes that.
 func (r *Registry) Disable(ctx context.Context, eui uplink.EUI, disabled bool) error {
-	if err := r.one(ctx, eui, "UPDATE device SET disabled = ?2 WHERE dev_eui = ?1", disabled); err != nil {
+	if err := r.one(ctx, eui, "UPDATE device SET disabled = ?2, changed = "+nextRevision+" WHERE dev_eui = ?1", disabled); err != nil {
 		return fmt.Errorf("set disabled of device %s to %t: %w", eui, disabled, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -132,18 +133,30 @@ func TestReopenKeepsAndNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
-// A file of version 1, as the first programs wrote it, keeps its devices.
-func TestMigrateVersion1(t *testing.T) {
+// A file of an older version, as the programs of its time wrote it, keeps its
+// devices; they can be found, and what changes later is noticed.
+func TestMigrate(t *testing.T) {
+	for version := 1; version < len(schema); version++ {
+		t.Run(fmt.Sprint("version ", version), func(t *testing.T) { testMigrate(t, version) })
+	}
+}
+
+func testMigrate(t *testing.T, version int) {
 	path := filepath.Join(t.TempDir(), "devices.db")
 	db, err := sql.Open("sqlite", "file:"+path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, statement := range []string{schema[0], "PRAGMA user_version = 1", `INSERT INTO device VALUES
-		('0100000000000000', 'ff01000000000000', 'Bahnhofstraße', 'stadt-verkehr-1', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
+	statements := []string{schema[0], `INSERT INTO device VALUES
+		('0100000000000000', 'ff01000000000000', 'Ängerstraße', 'stadt-verkehr-1', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
 			'01000000000000000000000000000000', '', '', ''),
-		('0200000000000000', 'ff02000000000000', 'Bahnhofstraße', 'stadt-verkehr-2', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
-			'', '01020304', '05000000000000000000000000000000', '06000000000000000000000000000000')`, "UPDATE revision SET n = 7"} {
+		('0200000000000000', 'ff02000000000000', 'Ängerstraße', 'stadt-verkehr-2', 'stadt', 'traffic', 'counter', 'rathaus', 51.7, 8.75, 'public',
+			'', '01020304', '05000000000000000000000000000000', '06000000000000000000000000000000')`, "UPDATE revision SET n = 7"}
+	statements = append(statements, schema[1:version]...)
+	if version >= searchVersion {
+		statements = append(statements, "UPDATE device SET search = 'ängerstraße' || char(10) || station")
+	}
+	for _, statement := range append(statements, fmt.Sprintf("PRAGMA user_version = %d", version)) {
 		if _, err := db.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
@@ -151,21 +164,34 @@ func TestMigrateVersion1(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	abp := device(2)
+	otaa, abp := device(1), device(2)
+	otaa.Name, abp.Name = "Ängerstraße", "Ängerstraße"
 	abp.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 4}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}}
-	want := []devices.Device{device(1), abp}
-	for _, what := range []string{"migrated", "opened again"} {
+	want := []devices.Device{otaa, abp}
+	for i, what := range []string{"migrated", "opened again"} {
 		r, err := Open(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, revision, err := r.List(t.Context())
-		if err != nil || revision != 7 {
+		if err != nil || revision != 7+uint64(i) {
 			t.Errorf("%s: revision %d, error %v", what, revision, err)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
+		if _, n, err := r.Find(t.Context(), Filter{Text: "ÄNGER"}); err != nil || n != 2 {
+			t.Errorf("%s: %d devices found, %v", what, n, err)
+		}
+		x, err := NewIndex(t.Context(), r, testProfiles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[i].Disabled = true
+		if err := errors.Join(r.Disable(t.Context(), want[i].EUI, true), x.read(t.Context())); err != nil {
+			t.Error(err)
+		}
+		sameAsDirectory(t, x, r)
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
