@@ -51,6 +51,10 @@ type Message struct {
 	QoS      byte // 0 or 1
 	Retained bool
 
+	// Connection is the number, from 1, of the connection on which a message
+	// came.
+	Connection uint64
+
 	// Ack tells the broker that a message was dealt with, in a Session alone.
 	// It may be called later and by any goroutine; messages are acknowledged in
 	// the order in which they came (MQTT 3.1.1 §4.6). After the connection is
@@ -113,6 +117,7 @@ type Client struct {
 	backoff func(attempt int) time.Duration
 
 	link   atomic.Pointer[link] // nil while there is no usable connection
+	links  uint64               // made so far
 	window chan struct{}        // one element per unacknowledged message
 
 	mu      sync.Mutex

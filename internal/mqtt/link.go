@@ -12,6 +12,7 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
 // link is one connection. Every connection has a paho client of its own:
@@ -45,8 +46,9 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 	opts.SetConnectionLostHandler(func(_ paho.Client, err error) { l.fail(err) })
 	// There is a handler before there is a connection, so that no message that
 	// is retained, or that a session kept, arrives without one.
-	hctx := context.WithValue(ctx, handling{}, true)
-	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.dispatch(hctx, m) })
+	c.links++
+	hctx, number := context.WithValue(ctx, handling{}, true), c.links
+	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.dispatch(hctx, number, m) })
 	l.paho = paho.NewClient(opts)
 
 	token := l.paho.Connect()
@@ -74,8 +76,8 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 
 // dispatch gives a message to its handlers. Paho's own routes take each topic
 // apart for each filter.
-func (c *Client) dispatch(ctx context.Context, m paho.Message) {
-	message := Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained()}
+func (c *Client) dispatch(ctx context.Context, connection uint64, m paho.Message) {
+	message := Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained(), Connection: connection}
 	if c.cfg.Session {
 		message.Ack = m.Ack
 	}
@@ -117,6 +119,7 @@ func (c *Client) options() *paho.ClientOptions {
 		SetProtocolVersion(4).
 		SetCleanSession(!c.cfg.Session).
 		SetAutoAckDisabled(c.cfg.Session).
+		SetStore(noStore{}).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
 		SetOrderMatters(true).
@@ -132,6 +135,31 @@ func (c *Client) options() *paho.ClientOptions {
 	}
 	return opts
 }
+
+// noStore keeps nothing: what paho would keep until it is acknowledged is for a
+// client that connects again, which ours never do.
+type noStore struct{}
+
+// Open implements paho.Store.
+func (noStore) Open() {}
+
+// Put implements paho.Store.
+func (noStore) Put(string, packets.ControlPacket) {}
+
+// Get implements paho.Store.
+func (noStore) Get(string) packets.ControlPacket { return nil }
+
+// All implements paho.Store.
+func (noStore) All() []string { return nil }
+
+// Del implements paho.Store.
+func (noStore) Del(string) {}
+
+// Close implements paho.Store.
+func (noStore) Close() {}
+
+// Reset implements paho.Store.
+func (noStore) Reset() {}
 
 // dial opens the network connection. The name is looked up anew every time: a
 // broker that moved is found.
