@@ -1,7 +1,6 @@
 package devices
 
 import (
-	"fmt"
 	"time"
 
 	"modellregion/uplink"
@@ -27,30 +26,21 @@ type Report struct {
 	Lost         uint32 // frames missed before this one
 	DR           uint8
 	RX           []uplink.Reception
+	Doubts       []Doubt // it is stored with them
 }
 
 // DeadLetter is a message, or a part of one, that can never be stored as it
 // is, kept with the reason so that it can be looked at and replayed.
 type DeadLetter struct {
-	Time    time.Time // of the uplink where it is known, else of arrival
-	Edge    string
-	Reason  string // a short fixed word: "codec", "range", "unknown_device"
-	Message string // what arrived; storage may cut it
-}
-
-// RefusedError tells which reports of a batch can never be stored as they are.
-// All others are stored.
-type RefusedError struct{ Reports []RefusedReport }
-
-// RefusedReport is a report by its index in the batch, and why it was refused.
-type RefusedReport struct {
-	Index int
-	Err   error
-}
-
-// Error implements error.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%d reports were refused, the first: %v", len(e.Reports), e.Reports[0].Err)
+	Time    time.Time // of the uplink where it is known, else of arrival; a store changes the part below a second
+	Edge    string    // or the name of the source; may be empty
+	Reason  string    // a short fixed word: "codec", "range", "unknown_device"
+	Why     string    // the same in words, with the values
+	Topic   string    // that it came on
+	Device  string    // DevEUI; empty when it is not known
+	Message string    // an uplink as JSON (uplink.Uplink) where there is one, else what arrived
+	Cut     bool      // Message was longer; it cannot be replayed
+	Settled Settled
 }
 
 // Span is a half-open interval of time, [Start, End).

@@ -1,191 +1,235 @@
 package ingest
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"modellregion/devices"
 	"modellregion/uplink"
 )
 
-// Sink stores reports. A nil error means the batch survives a crash of both
-// sides; writing it again changes nothing. A *devices.RefusedError names the
-// reports that can never be stored; all others of the batch are. After any
-// other error the whole batch is written again. It must not keep the slice.
-type Sink interface {
+// Store keeps what was checked. A nil error means that it survives a crash of
+// both sides; storing it again changes nothing. Every other error is a
+// *devices.WriteError, or is taken for one with FaultBusy. It must not keep the
+// slices.
+type Store interface {
 	Write(ctx context.Context, batch []devices.Report) error
-}
-
-// Graveyard keeps dead letters. A nil error means they survive a crash. A
-// *devices.RefusedError names those that can never be kept; the others are.
-type Graveyard interface {
+	// Bury keeps dead letters. After FaultRefused all but WriteError.Lost of
+	// them are kept, and those never can be.
 	Bury(ctx context.Context, letters []devices.DeadLetter) error
+	Note(ctx context.Context, rows []devices.SenderState) error
+
+	// SilentNow returns the senders of which Note was told last that they are
+	// silent, by this ingest or another.
+	SilentNow(ctx context.Context) ([]devices.SenderState, error)
+	// LastHeard returns when something of these devices was stored last, of
+	// those of which there was since then.
+	LastHeard(ctx context.Context, list []uplink.EUI, since time.Time) (map[uplink.EUI]time.Time, error)
 }
 
-// Directory knows the devices. It answers from memory; the device it returns
-// must not change.
+// Directory knows the devices. It answers from memory.
 type Directory interface {
-	Device(uplink.EUI) (*devices.Device, bool)
+	Find(uplink.EUI) (devices.Entry, bool)
+	Each(do func(uplink.EUI, devices.Entry))
+	Codec(profile string) (devices.Codec, bool)
+	Variables(uplink.EUI) map[string]string
 }
 
-// Confirmer tells an edge that uplinks are stored. An error is not repaired:
-// the edge sends those uplinks again.
-type Confirmer interface {
+// Voice speaks to edges and to who listens, and waits for no answer. An error is
+// not repaired: an edge sends again what is not confirmed.
+type Voice interface {
 	Confirm(ctx context.Context, edge string, s uplink.Stored) error
+	Announce(ctx context.Context, topic uplink.Topic, e uplink.Event) error
+	// Hearing reports whether what edges publish arrives at the moment.
+	Hearing() bool
 }
 
 // Config is what an Ingest works with. Zero durations and sizes mean the
 // defaults named at each.
 type Config struct {
-	Sink      Sink
-	Graveyard Graveyard
+	Store     Store
 	Directory Directory
-	Confirmer Confirmer
+	Voice     Voice
+	Edges     []string // that have to be heard
 
-	Retention   time.Duration // 90 days: how old an uplink may be
-	MaxReadings int           // 5000: of one batch to the sink
-	MaxAge      time.Duration // 200 ms: how long a batch waits for more
-	Writers     int           // 2: batches written at the same time
+	Retention  time.Duration // 90 days: how old an uplink may be
+	MaxLines   int           // 5000: points of one batch to the store
+	MaxAge     time.Duration // 200 ms: how long a batch waits for more,
+	Quiet      time.Duration // 5 ms: and how long after the last that came
+	Lanes      int           // 2: batches that are written at the same time
+	QueueBytes int64         // 1 MiB: messages that wait to be checked
 
 	Log     *slog.Logger
 	Metrics *metrics.Set
 }
 
 const (
-	queueLength = 256             // messages, each of at most uplink.MaxBytes or cut to it
-	shedAfter   = 2 * time.Second // how long a full queue may hold up the connection
+	queueLength = 4096            // messages
+	shedAfter   = 2 * time.Second // how long a full queue may hold up a connection
 	maxAhead    = 5 * time.Minute // how far in the future an uplink may be
+	maxLetters  = 4 << 20         // bytes of dead letters in a batch
 )
 
 // Ingest is the way from a message to a confirmation.
 type Ingest struct {
 	cfg     Config
 	metrics *meters
-	queue   chan message
-	batches chan *batch
-}
-
-type message struct {
-	topic   string
-	payload []byte
+	room    *semaphore.Weighted // bytes of the queue
+	queue   chan item
+	lanes   []*lane
+	idle    chan *lane   // those whose writer is free
+	free    atomic.Int32 // lanes of which collect knows that
+	byEdge  map[string]*lane
+	checker *checker
+	codecs  codecs
+	silence *silence
+	outage  outage
+	sources []*Source
 }
 
 // New returns an Ingest that works once Run is called.
 func New(cfg Config) *Ingest {
-	if cfg.Retention == 0 {
-		cfg.Retention = 90 * 24 * time.Hour
-	}
-	if cfg.MaxReadings == 0 {
-		cfg.MaxReadings = 5000
-	}
-	if cfg.MaxAge == 0 {
-		cfg.MaxAge = 200 * time.Millisecond
-	}
-	if cfg.Writers == 0 {
-		cfg.Writers = 2
-	}
+	setDefault(&cfg.Retention, 90*24*time.Hour)
+	setDefault(&cfg.MaxLines, 5000)
+	setDefault(&cfg.MaxAge, 200*time.Millisecond)
+	setDefault(&cfg.Quiet, 5*time.Millisecond)
+	setDefault(&cfg.Lanes, 2)
+	setDefault(&cfg.QueueBytes, 1<<20)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = metrics.NewSet()
 	}
-	return &Ingest{cfg: cfg, metrics: newMeters(cfg.Metrics), queue: make(chan message, queueLength), batches: make(chan *batch)}
+	i := &Ingest{
+		cfg: cfg, room: semaphore.NewWeighted(cfg.QueueBytes), queue: make(chan item, queueLength),
+		idle: make(chan *lane, cfg.Lanes), byEdge: map[string]*lane{},
+	}
+	for range cfg.Lanes {
+		i.lanes = append(i.lanes, &lane{batch: &batch{}, spare: &batch{}, work: make(chan *batch, 1)})
+	}
+	i.codecs = codecs{directory: cfg.Directory, known: map[string]*codecOf{}}
+	i.silence = newSilence(i)
+	i.metrics = newMeters(cfg.Metrics, i)
+	i.outage = outage{log: cfg.Log, metrics: i.metrics}
+	i.checker = i.newChecker(maxSeries)
+	return i
 }
 
-// Receive takes a message from an up topic. While the queue is full it holds
-// up its caller, and so the broker, for a moment; then it drops the message,
-// which comes again because it is not confirmed.
-func (i *Ingest) Receive(ctx context.Context, topic string, payload []byte) {
-	if len(payload) > uplink.MaxBytes { // check refuses it for its size; its begin tells what it was
-		payload = bytes.Clone(payload[:uplink.MaxBytes+1])
-	}
-	m := message{topic, payload}
-	select {
-	case i.queue <- m:
-		return
-	default:
-	}
-	timer := time.NewTimer(shedAfter)
-	defer timer.Stop()
-	select {
-	case i.queue <- m:
-	case <-timer.C:
-		i.metrics.shed.Inc()
-	case <-ctx.Done():
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
 	}
 }
 
 // Run works until ctx ends. What was received and not yet stored then is sent
-// again by the edges.
+// again by who sent it.
 func (i *Ingest) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		i.collect(ctx)
-		return nil
-	})
-	for range i.cfg.Writers {
+	do := func(work func(context.Context)) {
 		group.Go(func() error {
-			i.write(ctx)
+			work(ctx)
 			return nil
 		})
 	}
-	return group.Wait()
+	do(i.collect)
+	for _, l := range i.lanes {
+		i.idle <- l
+		do(func(ctx context.Context) { i.write(ctx, l) })
+	}
+	do(i.silence.run)
+	do(i.tell)
+	err := group.Wait()
+	i.codecs.close()
+	return err
 }
 
-// batch is what is stored together and then confirmed.
-type batch struct {
-	reports  []devices.Report
-	origins  []origin // of the reports
-	letters  []devices.DeadLetter
-	seqs     map[sender][]uint64
-	readings int
-	began    time.Time
+// Ready returns why nothing can be stored at the moment, or nil.
+func (i *Ingest) Ready() error { return i.outage.ready() }
+
+// DevicesChanged tells the Ingest that the Directory has others now.
+func (i *Ingest) DevicesChanged() { i.silence.devicesChanged() }
+
+// item is what waits to be checked: the message of an edge, or an uplink of
+// another network.
+type item struct {
+	topic   string
+	payload []byte
+	foreign *foreign // nil: the message of an edge
+	size    int64
 }
 
-// origin is where a report came from, should the sink refuse it.
-type origin struct {
-	edge   string
-	uplink *uplink.Uplink
+// Receive takes a message from an up topic. While the queue is full it holds up
+// its caller, and so the broker, for a moment; then it drops the message, which
+// comes again because it is not confirmed.
+func (i *Ingest) Receive(ctx context.Context, topic string, payload []byte) {
+	if len(payload) > uplink.MaxBytes { // check refuses it for its size; its begin tells what it was
+		payload = append([]byte(nil), payload[:uplink.MaxBytes+1]...)
+	}
+	i.enqueue(ctx, item{topic: topic, payload: payload, size: int64(len(topic) + len(payload))})
 }
 
-// sender is an edge with one life of its database.
-type sender struct{ edge, epoch string }
+// enqueue reports whether the item will be checked.
+func (i *Ingest) enqueue(ctx context.Context, it item) bool {
+	it.size = min(it.size, i.cfg.QueueBytes)
+	if i.room.TryAcquire(it.size) {
+		select {
+		case i.queue <- it:
+			return true
+		default:
+			i.room.Release(it.size)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, shedAfter)
+	defer cancel()
+	if i.room.Acquire(ctx, it.size) == nil {
+		select {
+		case i.queue <- it:
+			return true
+		case <-ctx.Done():
+			i.room.Release(it.size)
+		}
+	}
+	i.metrics.shed.Inc()
+	return false
+}
 
-func newBatch() *batch { return &batch{seqs: map[sender][]uint64{}} }
-
-func (b *batch) empty() bool { return len(b.reports) == 0 && len(b.letters) == 0 }
-
-// collect forms batches by size and age until ctx ends.
-func (i *Ingest) collect(ctx context.Context) {
-	b := newBatch()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
+// tell logs once a minute what was done, so that a log shows when an ingest
+// worked and when it did not.
+func (i *Ingest) tell(ctx context.Context) {
+	ticker := time.NewTicker(time.Minute)
+	defer ticker.Stop()
+	var before totals
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case m := <-i.queue:
-			if b.empty() {
-				b.began = time.Now()
-				timer.Reset(i.cfg.MaxAge)
-			}
-			i.check(m, b)
-		case <-timer.C:
+		case <-ticker.C:
 		}
-		if b.empty() || b.readings+len(b.letters) < i.cfg.MaxReadings && time.Since(b.began) < i.cfg.MaxAge {
-			continue
-		}
-		select {
-		case i.batches <- b:
-			b = newBatch()
-		case <-ctx.Done():
-			return
-		}
+		now := i.metrics.totals()
+		i.cfg.Log.Info("ingest", "uplinks", now.uplinks-before.uplinks, "readings", now.readings-before.readings,
+			"dead_letters", now.letters-before.letters, "doubts", now.doubts-before.doubts, "shed", now.shed-before.shed,
+			"queued", len(i.queue), "silent", i.silence.count(devices.SenderDevice))
+		before = now
 	}
+}
+
+// outage is what a failing store is known for to all lanes.
+type outage struct {
+	log     *slog.Logger
+	metrics *meters
+
+	mu      sync.Mutex
+	failing int // who wait for the store
+	began   time.Time
+	told    time.Time
+	err     error
 }

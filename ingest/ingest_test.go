@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -20,31 +21,63 @@ import (
 // can be made to fail.
 type platform struct {
 	mu        sync.Mutex
-	fail      func(batch []devices.Report) error // before anything is stored
+	slow      func(batch []devices.Report) time.Duration // that it takes to store it
+	fail      func(batch []devices.Report) error         // before anything is stored
 	reports   []devices.Report
 	letters   []devices.DeadLetter
 	confirmed map[string][]uplink.Stored
-	writes    int
+	writes    int // that were tried
+	writing   int // at the moment
+	atOnce    int // the most of these
+
+	known    map[uplink.EUI]devices.Entry // beside the one that is always there
+	codec    devices.Codec                // of the profile "counter"
+	vars     map[string]string
+	deaf     bool
+	noted    []devices.SenderState
+	silent   []devices.SenderState    // as another replica left them
+	heard    map[uplink.EUI]time.Time // as the database has it, of all replicas
+	events   []uplink.Event
+	topics   []string // of events
+	noteFail error
+	askFail  error
+	asked    func(list []uplink.EUI) // while the database is asked who was heard
 }
 
-func (p *platform) Write(_ context.Context, batch []devices.Report) error {
+func (p *platform) Write(ctx context.Context, batch []devices.Report) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.writes++
-	var refused *devices.RefusedError
-	if p.fail != nil {
-		if err := p.fail(batch); errors.As(err, &refused) {
-			for i, r := range batch {
-				if !slices.ContainsFunc(refused.Reports, func(x devices.RefusedReport) bool { return x.Index == i }) {
-					p.reports = append(p.reports, r)
-				}
-			}
-			return err
-		} else if err != nil {
+	p.writing++
+	p.atOnce = max(p.atOnce, p.writing)
+	if p.slow != nil {
+		wait := p.slow(batch)
+		p.mu.Unlock()
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		p.mu.Lock()
+	}
+	p.writing--
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if p.fail != nil && len(batch) > 0 {
+		if err := p.fail(batch); err != nil {
 			return err
 		}
 	}
-	p.reports = append(p.reports, batch...)
+	if p.heard == nil {
+		p.heard = map[uplink.EUI]time.Time{}
+	}
+	for _, r := range batch { // whose memory is not ours
+		r.Readings, r.RX, r.Doubts = slices.Clone(r.Readings), slices.Clone(r.RX), slices.Clone(r.Doubts)
+		p.reports = append(p.reports, r)
+		if r.Time.After(p.heard[r.Device]) {
+			p.heard[r.Device] = r.Time
+		}
+	}
 	return nil
 }
 
@@ -55,6 +88,43 @@ func (p *platform) Bury(_ context.Context, letters []devices.DeadLetter) error {
 	return nil
 }
 
+func (p *platform) Note(_ context.Context, rows []devices.SenderState) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.noteFail != nil {
+		return p.noteFail
+	}
+	p.noted = append(p.noted, rows...)
+	for _, r := range rows {
+		p.silent = slices.DeleteFunc(p.silent, func(x devices.SenderState) bool { return x.Sender == r.Sender && x.ID == r.ID })
+		if r.Silent {
+			p.silent = append(p.silent, r)
+		}
+	}
+	return nil
+}
+
+func (p *platform) SilentNow(context.Context) ([]devices.SenderState, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.silent), p.askFail
+}
+
+func (p *platform) LastHeard(_ context.Context, list []uplink.EUI, since time.Time) (map[uplink.EUI]time.Time, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.asked != nil {
+		p.asked(list)
+	}
+	out := map[uplink.EUI]time.Time{}
+	for _, eui := range list {
+		if at, ok := p.heard[eui]; ok && at.After(since) {
+			out[eui] = at
+		}
+	}
+	return out, p.askFail
+}
+
 func (p *platform) Confirm(_ context.Context, edge string, s uplink.Stored) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,32 +132,84 @@ func (p *platform) Confirm(_ context.Context, edge string, s uplink.Stored) erro
 	return nil
 }
 
-// pass lets the bubble's clock run, and all that happens by then happen.
-func pass(d time.Duration) {
+func (p *platform) Announce(_ context.Context, topic uplink.Topic, e uplink.Event) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events, p.topics = append(p.events, e), append(p.topics, topic.String())
+	return nil
+}
+
+func (p *platform) Hearing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.deaf
+}
+
+func (p *platform) Find(eui uplink.EUI) (devices.Entry, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if eui == known {
+		return entry, true
+	}
+	d, ok := p.known[eui]
+	return d, ok
+}
+
+func (p *platform) Each(do func(uplink.EUI, devices.Entry)) {
+	p.mu.Lock()
+	all := maps.Clone(p.known)
+	p.mu.Unlock()
+	do(known, entry)
+	for eui, d := range all {
+		do(eui, d)
+	}
+}
+
+func (p *platform) Codec(profile string) (devices.Codec, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.codec, profile == entry.Profile
+}
+
+// set changes what the platform does while an Ingest runs on it.
+func (p *platform) set(change func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change()
+}
+
+func (p *platform) Variables(uplink.EUI) map[string]string { return p.vars }
+
+// pass lets the bubble's clock run, and all that happens by then happen. What a
+// test has read before is read before that.
+func (p *platform) pass(d time.Duration) {
+	p.set(func() {})
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-var known = devices.Device{
-	EUI: uplink.EUI{1}, Station: "stadt-verkehr-1", Municipality: "stadt", Domain: uplink.Traffic, Edge: "rathaus",
-}
+var (
+	known = uplink.EUI{1}
+	entry = devices.Entry{Station: "stadt-verkehr-1", Municipality: "stadt", Domain: uplink.Traffic, Edge: "rathaus", Profile: "counter"}
+)
 
-func (p *platform) Device(eui uplink.EUI) (*devices.Device, bool) {
-	if eui != known.EUI {
-		return nil, false
-	}
-	return &known, true
-}
-
-// start runs an Ingest on p in the test's bubble and returns how to stop it.
-func start(t *testing.T, p *platform) (*Ingest, func()) {
-	t.Helper()
+// on returns an Ingest on p that does not run yet.
+func on(p *platform, edit ...func(*Config)) *Ingest {
 	p.confirmed = map[string][]uplink.Stored{}
-	i := New(Config{Sink: p, Graveyard: p, Directory: p, Confirmer: p})
+	cfg := Config{Store: p, Directory: p, Voice: p, Edges: []string{"rathaus"}}
+	for _, change := range edit {
+		change(&cfg)
+	}
+	return New(cfg)
+}
+
+// run runs an Ingest in the test's bubble and returns how to stop it.
+func run(t *testing.T, i *Ingest) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- i.Run(ctx) }()
-	return i, func() {
+	return func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
@@ -95,9 +217,30 @@ func start(t *testing.T, p *platform) (*Ingest, func()) {
 	}
 }
 
+// start runs an Ingest on p in the test's bubble and returns how to stop it.
+func start(t *testing.T, p *platform, edit ...func(*Config)) (*Ingest, func()) {
+	t.Helper()
+	i := on(p, edit...)
+	return i, run(t, i)
+}
+
+// metric returns the value of a gauge or counter as it is scraped.
+func metric(t *testing.T, i *Ingest, name string) string {
+	t.Helper()
+	var page strings.Builder
+	i.cfg.Metrics.WritePrometheus(&page)
+	for line := range strings.Lines(page.String()) {
+		if value, ok := strings.CutPrefix(line, meterPrefix+name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Errorf("there is no metric %s", name)
+	return ""
+}
+
 func good(seq uint64) uplink.Uplink {
 	return uplink.Uplink{
-		Seq: seq, DevEUI: known.EUI, Time: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond), FCnt: uint32(seq), FPort: 2,
+		Seq: seq, DevEUI: known, Time: time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond), FCnt: uint32(seq), FPort: 2,
 		RX: []uplink.Reception{{Gateway: uplink.EUI{9}, RSSIdBm: -90, SNRdB: 5}},
 		Readings: []uplink.Reading{
 			{Quantity: "vehicle_count", Channel: "lane1", Value: 12},
@@ -123,7 +266,7 @@ func TestStoredThenConfirmed(t *testing.T) {
 		defer stop()
 		i.Receive(t.Context(), topicUp, batchOf(good(1), good(2)))
 		i.Receive(t.Context(), topicUp, batchOf(good(3), good(5)))
-		pass(time.Second)
+		p.pass(time.Second)
 		if p.writes != 1 || len(p.reports) != 4 {
 			t.Errorf("%d writes with %d reports, want one with 4", p.writes, len(p.reports))
 		}
@@ -132,7 +275,7 @@ func TestStoredThenConfirmed(t *testing.T) {
 			t.Error(diff)
 		}
 		r := p.reports[0]
-		if r.Station != known.Station || r.Municipality != "stadt" || r.Domain != uplink.Traffic || len(r.Readings) != 2 || len(r.RX) != 1 {
+		if r.Station != entry.Station || r.Municipality != "stadt" || r.Domain != uplink.Traffic || len(r.Readings) != 2 || len(r.RX) != 1 {
 			t.Errorf("%+v", r)
 		}
 	})
@@ -178,7 +321,7 @@ func TestDeadLetters(t *testing.T) {
 				i, stop := start(t, p)
 				defer stop()
 				i.Receive(t.Context(), c.topic, c.payload())
-				pass(time.Second)
+				p.pass(time.Second)
 				if len(p.letters) != 1 || p.letters[0].Reason != c.reason {
 					t.Fatalf("dead letters %+v, want one for %s", p.letters, c.reason)
 				}
@@ -198,7 +341,7 @@ func TestDeadLetters(t *testing.T) {
 
 				// The next good message works.
 				i.Receive(t.Context(), topicUp, batchOf(good(9)))
-				pass(time.Second)
+				p.pass(time.Second)
 				if len(p.reports) == 0 || p.reports[len(p.reports)-1].FCnt != 9 {
 					t.Error("the good message after it was not stored")
 				}
@@ -219,34 +362,16 @@ func TestNothingIsConfirmedBeforeTheWrite(t *testing.T) {
 		i, stop := start(t, p)
 		defer stop()
 		i.Receive(t.Context(), topicUp, batchOf(good(1)))
-		pass(5 * time.Minute)
+		p.pass(5 * time.Minute)
 		if len(p.confirmed) != 0 || p.writes < 10 || p.writes > 60 {
 			t.Errorf("confirmed %v after %d attempts in five minutes, want none and a patient few", p.confirmed, p.writes)
 		}
 		p.mu.Lock()
 		away = false
 		p.mu.Unlock()
-		pass(lastRetry)
+		p.pass(lastRetry)
 		if len(p.reports) != 1 || len(p.confirmed["rathaus"]) != 1 {
 			t.Errorf("%d reports, confirmed %v when the database is back", len(p.reports), p.confirmed)
-		}
-	})
-}
-
-func TestRefusedReportIsDeadAndConfirmed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := &platform{fail: func(batch []devices.Report) error {
-			return &devices.RefusedError{Reports: []devices.RefusedReport{{Index: 1, Err: errors.New("bad line")}}}
-		}}
-		i, stop := start(t, p)
-		defer stop()
-		i.Receive(t.Context(), topicUp, batchOf(good(1), good(2), good(3)))
-		pass(time.Second)
-		if len(p.reports) != 2 || len(p.letters) != 1 || p.letters[0].Reason != reasonRefused || !strings.Contains(p.letters[0].Message, `"seq":2`) {
-			t.Errorf("%d reports, dead letters %+v", len(p.reports), p.letters)
-		}
-		if got := p.confirmed["rathaus"]; len(got) != 1 || got[0].Ranges[0] != [2]uint64{1, 3} {
-			t.Errorf("confirmed %v, want 1 to 3", got)
 		}
 	})
 }
@@ -263,15 +388,16 @@ func TestFullQueueSheds(t *testing.T) {
 			many = append(many, good(n+1))
 		}
 		payload := batchOf(many...)
-		for range 2*queueLength + 100 {
+		const messages = 300
+		for range messages {
 			i.Receive(t.Context(), topicUp, payload)
 		}
 		synctest.Wait()
-		if shed := i.metrics.shed.Get(); shed < queueLength/2 {
+		if shed := i.metrics.shed.Get(); shed < messages/2 {
 			t.Errorf("%v messages were shed", shed)
 		}
-		if n := len(i.queue); n > queueLength {
-			t.Errorf("%d messages are queued", n)
+		if n := len(i.queue) * len(payload); n > 4<<20 {
+			t.Errorf("%d bytes are queued", n)
 		}
 	})
 }
@@ -290,7 +416,7 @@ func TestLargeBatchesAreSplit(t *testing.T) {
 		for range messages {
 			i.Receive(t.Context(), topicUp, payload)
 		}
-		pass(time.Second)
+		p.pass(time.Second)
 		if len(p.reports) != messages*uplink.MaxUplinks || p.writes < 4 {
 			t.Errorf("%d reports in %d writes, want %d in at least 4", len(p.reports), p.writes, messages*uplink.MaxUplinks)
 		}
@@ -303,9 +429,10 @@ func FuzzCheck(f *testing.F) {
 	f.Add("", []byte{})
 	f.Fuzz(func(t *testing.T, topic string, payload []byte) {
 		p := &platform{}
-		i := New(Config{Sink: p, Graveyard: p, Directory: p, Confirmer: p})
-		b := newBatch()
-		i.check(message{topic, payload}, b)
+		i := New(Config{Store: p, Directory: p, Voice: p})
+		b := &batch{}
+		parsed, err := uplink.ParseTopic(topic)
+		i.checker.message(item{topic: topic, payload: payload}, parsed, err, b, time.Now())
 		if b.empty() {
 			t.Error("a message vanished without a report or a dead letter")
 		}
@@ -318,14 +445,17 @@ func FuzzCheck(f *testing.F) {
 // BenchmarkCheck is the ingest's cost of an uplink without MQTT and database.
 func BenchmarkCheck(b *testing.B) {
 	p := &platform{}
-	i := New(Config{Sink: p, Graveyard: p, Directory: p, Confirmer: p})
+	i := New(Config{Store: p, Directory: p, Voice: p})
 	var many []uplink.Uplink
 	for n := range uint64(64) {
 		many = append(many, good(n+1))
 	}
 	payload := batchOf(many...)
+	topic, err := uplink.ParseTopic(topicUp)
+	var to batch
 	for b.Loop() {
-		i.check(message{topicUp, payload}, newBatch())
+		i.checker.message(item{topic: topicUp, payload: payload}, topic, err, &to, time.Now())
+		to.reset()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(many)), "ns/uplink")
 }

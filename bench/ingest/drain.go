@@ -2,128 +2,190 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/bench/measure"
-	"modellregion/internal/broker"
 	"modellregion/internal/influx"
+	"modellregion/internal/simulate/load"
 )
 
-const platformUser = "platform"
+const (
+	readingsPerUplink = 4
+	lookEvery         = 250 * time.Millisecond // into the database
+	idleAfter         = 4 * time.Second        // without a new uplink in the database a run is over
+)
 
-// drainWithin is how long a run may take. One that stops is one in which a
-// message was dropped.
-const drainWithin = 2 * time.Minute
-
-// drain makes one run: a new database, a new ingest, and all uplinks from the
-// edges into the database.
-func drain(ctx context.Context, s settings, perMessage int, add func(row string, value float64)) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, drainWithin)
-	defer cancel()
-	messages := payloads(s, perMessage, time.Now())
-	dir, err := os.MkdirTemp(s.dir, "bench-ingest-")
-	if err != nil {
-		return fmt.Errorf("make folder: %w", err)
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	var store influx.Config
-	database, err := measure.Start(ctx, roleInflux, false, influxConfig{Dir: dir}, &store)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, database.Stop()) }()
-
-	passwords := map[string]string{platformUser: rand.Text()}
-	ids := []broker.Identity{{User: platformUser, Password: passwords[platformUser], Role: broker.Platform}}
-	for i := range edges {
-		name := edgeName(i)
-		passwords[name] = rand.Text()
-		ids = append(ids, broker.Identity{User: name, Password: passwords[name], Role: broker.Edge})
-	}
-	b, err := broker.Listen(broker.Config{Addr: "127.0.0.1:0", Identities: ids})
-	if err != nil {
-		return err
-	}
-	url := "tcp://" + b.Addr().String()
-	var all [edges]*edge
-	for i := range all {
-		uplinks := 0
-		for _, m := range messages[i] {
-			uplinks += m.uplinks
-		}
-		if all[i], err = newEdge(edgeName(i), url, passwords[edgeName(i)], uplinks); err != nil {
+// drain starts what is measured, lets edges send where they have the backlog,
+// and notes what it cost until everything was stored.
+func (b *bench) drain(ctx context.Context, c column, s *stage, add func(string, float64)) (err error) {
+	var sender *load.Load
+	if !c.queued() {
+		if sender, err = load.New(b.load(c, s.url)); err != nil {
 			return err
 		}
 	}
-	group, running := errgroup.WithContext(ctx)
-	running, stop := context.WithCancel(running)
-	group.Go(func() error { return b.Run(running) })
-	for _, e := range all {
-		group.Go(func() error { return e.mqtt.Run(running) })
+	brokerBefore, err1 := s.broker.Usage()
+	databaseBefore, err2 := s.database.Usage()
+	if err := errors.Join(err1, err2); err != nil {
+		return err
 	}
-	config := ingestConfig{MQTT: url, Password: passwords[platformUser], Influx: store, Devices: s.devices}
-	if s.profile != "" {
-		config.Profile = s.profile + "-" + strconv.Itoa(perMessage)
-	}
-	err = measured(running, s, config, database, all, messages, add)
-	stop()
-	return errors.Join(err, group.Wait())
-}
-
-// measured starts the ingest, lets the edges send, and notes what it cost.
-func measured(ctx context.Context, s settings, config ingestConfig, database *measure.Child, all [edges]*edge, messages [edges][]payload, add func(string, float64)) error {
-	var ready ingestReady
-	in, err := measure.Start(ctx, roleIngest, false, config, &ready)
+	began := time.Now()
+	subject, err := b.startSubject(ctx, c, s)
 	if err != nil {
 		return err
 	}
-	before, err1 := in.Usage()
-	databaseBefore, err2 := database.Usage()
-	selfBefore, err3 := measure.ReadUsage(os.Getpid())
-	took, err4 := publishAll(ctx, all, messages)
-	after, err5 := in.Usage()
-	databaseAfter, err6 := database.Usage()
-	selfAfter, err7 := measure.ReadUsage(os.Getpid())
-	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, in.Stop()); err != nil {
+	defer func() { err = errors.Join(err, subject.Stop()) }()
+	var group errgroup.Group
+	if sender != nil {
+		began = time.Now() // it waited until the ingest has subscribed
+		ready, err := subject.Usage()
+		if err != nil {
+			return err
+		}
+		add("CPU until it was ready, s", ready.CPU.Seconds())
+		group.Go(func() error { return sender.Run(ctx) })
+	}
+	if b.profile != "" && !c.telegraf {
+		group.Go(func() error { return b.takeProfile(ctx, s, subject, b.profile+"-"+c.name) })
+	}
+	stored, at, err := b.watch(ctx, c, s, subject)
+	if err := errors.Join(err, group.Wait()); err != nil {
 		return err
 	}
-	sent := 0
-	for _, m := range messages {
-		sent += len(m)
+	after, err1 := subject.Usage()
+	broker, err2 := s.broker.Usage()
+	database, err3 := s.database.Usage()
+	twice, err4 := b.twice(ctx, c, s)
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return err
 	}
-	n := float64(s.uplinks)
+	n, took := float64(b.uplinks), at.Sub(began)
 	add("uplinks/s", n/took.Seconds())
-	add("readings/s", n*readingsPerUplink/took.Seconds())
-	add("messages/s", float64(sent)/took.Seconds())
-	add("ingest: CPU, µs/uplink", measure.Micros(after.CPU-before.CPU)/n)
-	add("ingest: most resident, MB", measure.MB(after.Peak))
-	add("InfluxDB: CPU, µs/uplink", measure.Micros(databaseAfter.CPU-databaseBefore.CPU)/n)
-	add("InfluxDB: most resident, MB", measure.MB(databaseAfter.Peak))
-	add("broker and edges: CPU, µs/uplink", measure.Micros(selfAfter.CPU-selfBefore.CPU)/n)
-	return count(ctx, config.Influx, s.uplinks)
+	add("CPU, s per million uplinks", measure.Micros(after.CPU)/n)
+	add("most resident memory, MB", measure.MB(after.Peak))
+	add("lost", n-float64(stored))
+	add("twice", twice)
+	add("Mosquitto: CPU, s per million", measure.Micros(broker.CPU-brokerBefore.CPU)/n)
+	add("InfluxDB: CPU, s per million", measure.Micros(database.CPU-databaseBefore.CPU)/n)
+	return nil
 }
 
-// count compares what is in the database with what was sent.
-func count(ctx context.Context, cfg influx.Config, uplinks int) error {
-	store := influx.New(cfg)
-	defer store.Close()
-	points, err := store.CountRows(ctx, `SELECT "speed_mean" FROM "traffic"`)
+// watch returns how many uplinks are stored when no more come, and when the last
+// was seen.
+func (b *bench) watch(ctx context.Context, c column, s *stage, subject *measure.Program) (stored int, at time.Time, err error) {
+	for {
+		n, err := s.ask(ctx, `SELECT count("air_temperature") FROM "environment"`, "count")
+		if err != nil {
+			return 0, at, fmt.Errorf("count points: %w", err)
+		}
+		if int(n) > stored {
+			stored, at = int(n), time.Now()
+		}
+		if stored >= b.uplinks || stored > 0 && time.Since(at) > idleAfter {
+			return stored, at, nil
+		}
+		if err := subject.Ended(); err != nil {
+			return 0, at, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, at, fmt.Errorf("%d of %d uplinks are stored: %w", stored, b.uplinks, ctx.Err())
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// twice returns how many uplinks more than those sent were given to the
+// database: of modellregion as it says itself, of Telegraf, which writes a point
+// for each, as the database does.
+func (b *bench) twice(ctx context.Context, c column, s *stage) (float64, error) {
+	if c.telegraf {
+		n, err := s.ask(ctx, "SHOW STATS FOR 'write'", "pointReq")
+		return n - float64(b.uplinks), err
+	}
+	text, err := get(ctx, "http://"+s.internal+"/metrics")
 	if err != nil {
-		return fmt.Errorf("count points: %w", err)
+		return 0, err
 	}
-	letters, err := store.DeadLetters(ctx)
+	m := regexp.MustCompile(`(?m)^modellregion_ingest_uplinks_total (\S+)$`).FindSubmatch(text)
+	if m == nil {
+		return 0, errors.New("no metric modellregion_ingest_uplinks_total")
+	}
+	n, err := strconv.ParseFloat(string(m[1]), 64)
+	return n - float64(b.uplinks), err
+}
+
+// ask returns what stands in a column of the first row of an answer of InfluxDB,
+// or 0 when there is none.
+func (s *stage) ask(ctx context.Context, query, column string) (float64, error) {
+	values := url.Values{"db": {influx.Raw}, "q": {query}, "u": {s.influx.Username}, "p": {s.influx.Password}}
+	text, err := get(ctx, s.influx.URL+"/query?"+values.Encode())
 	if err != nil {
-		return err
+		return 0, err
 	}
-	if points != uplinks*pointsPerUplink || len(letters) > 0 {
-		return fmt.Errorf("%d points are stored of %d, and these dead letters: %v", points, uplinks*pointsPerUplink, letters)
+	var answer struct {
+		Results []struct {
+			Series []struct {
+				Columns []string
+				Values  [][]any
+			}
+		}
 	}
-	return nil
+	if err := json.Unmarshal(text, &answer); err != nil {
+		return 0, fmt.Errorf("%s: %w", query, err)
+	}
+	for _, r := range answer.Results {
+		for _, series := range r.Series {
+			if i := slices.Index(series.Columns, column); i >= 0 && len(series.Values) > 0 {
+				n, _ := series.Values[0][i].(float64)
+				return n, nil
+			}
+		}
+	}
+	return 0, nil
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return text, nil
+}
+
+// takeProfile writes a CPU profile of modellregion.
+func (b *bench) takeProfile(ctx context.Context, s *stage, subject *measure.Program, path string) error {
+	var data []byte
+	err := b.until(ctx, subject, func() (ok bool, err error) { // it may be about to listen
+		data, err = get(ctx, "http://"+s.internal+"/debug/pprof/profile?seconds=3")
+		return err == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("take profile: %w", err)
+	}
+	return os.WriteFile(filepath.Clean(path), data, 0o644)
 }

@@ -1,10 +1,9 @@
-// The ingest program measures what an uplink costs the platform: from a
-// message on the broker to a confirmation after the database has it.
+// The ingest program measures what an uplink costs the platform beside Telegraf:
+// from a message on the broker to a point in the database.
 //
-// The ingest, with its MQTT client and its InfluxDB writer, is a process of
-// its own, and so is the embedded InfluxDB. This process is the broker and the
-// edges. It knows what is sent and what must be stored, and leaves processes
-// and tables to bench/measure.
+// Mosquitto, InfluxDB and what is measured are processes of their own. It knows
+// what is sent and what must be stored, and leaves processes and tables to
+// bench/measure and the messages to internal/simulate/load.
 package main
 
 import (
@@ -15,17 +14,24 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
 )
 
-const usage = `Measures the ingest: MQTT messages in, points in InfluxDB and confirmations out.
+const usage = `Measures the ingest beside Telegraf, each as a process of its own, with the
+same Mosquitto and InfluxDB 1.8, in turn, draining the same backlog.
 
-Four edges publish as fast as their windows of 4096 unconfirmed uplinks allow,
-in messages of 1, 16 and 256 uplinks with four readings each. Each run starts
-with an empty database. At the end the points are counted in InfluxDB.
+An uplink has four readings, RSSI, SNR and a frame counter. The columns:
+  telegraf      uplinks of an edge, one per message, by Telegraf
+  single        the same messages by modellregion
+  batches       the same uplinks, 256 per message, by modellregion
+  telegraf-cs   events of ChirpStack, by Telegraf
+  chirpstack    the same events by modellregion
+
+Telegraf is built from its Go module; bench/README.md says how.
 
 Usage:
   go run ./bench/ingest [flags]
@@ -35,10 +41,11 @@ Flags:
 
 // settings are the flags.
 type settings struct {
-	uplinks, devices, runs int
-	within                 time.Duration
-	seed                   uint64
-	dir, profile           string
+	uplinks, devices, known, edges, runs int
+	within                               time.Duration
+	seed                                 uint64
+	dir, profile, telegraf, mosquitto    string
+	only                                 *regexp.Regexp
 }
 
 func main() {
@@ -53,48 +60,65 @@ func main() {
 
 // run measures, or is one of the processes that are measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
-	switch measure.Role(args) {
-	case roleInflux:
+	if measure.Role(args) == roleInflux {
 		return measure.Serve(ctx, stdin, stdout, runInflux)
-	case roleIngest:
-		return measure.Serve(ctx, stdin, stdout, runIngest)
 	}
 	var s settings
+	var only string
 	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	flags.IntVar(&s.uplinks, "uplinks", 200_000, "`uplinks` of a run")
+	flags.IntVar(&s.uplinks, "uplinks", 400_000, "`uplinks` of a run")
 	flags.IntVar(&s.devices, "devices", 4000, "`devices` that send them, a minute apart")
-	flags.IntVar(&s.runs, "runs", 3, "`runs` of each kind")
-	flags.DurationVar(&s.within, "within", 10*time.Minute, "give up after this time")
+	flags.IntVar(&s.known, "known", 0, "`devices` in the registry, with those that send; 0: no others")
+	flags.IntVar(&s.edges, "edges", 16, "`edges` that send them, with a window of 4096 uplinks each")
+	flags.IntVar(&s.runs, "runs", 3, "`runs` of each column")
+	flags.DurationVar(&s.within, "within", 30*time.Minute, "give up after this time")
 	flags.Uint64Var(&s.seed, "seed", 1, "fixes the readings")
 	flags.StringVar(&s.dir, "dir", "", "`folder` for the database; empty: the one for temporary files")
-	flags.StringVar(&s.profile, "profile", "", "write CPU profiles of the ingest to this `file` with -1, -16 and -256 appended; they cost a little")
+	flags.StringVar(&s.telegraf, "telegraf", "", "`path` of Telegraf; empty: its columns are left out")
+	flags.StringVar(&s.mosquitto, "mosquitto", "", "`path` of Mosquitto; empty: where Debian has it")
+	flags.StringVar(&only, "only", "", "`pattern` of the columns to be measured")
+	flags.StringVar(&s.profile, "profile", "", "write a CPU profile of modellregion to this `file` with the column appended; it costs a little")
 	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if s.uplinks < 1 || s.uplinks > 1_000_000 || s.devices < 1 || s.devices > 100_000 || s.runs < 1 || flags.NArg() > 0 {
-		return errors.New("want 1 to 1000000 uplinks, 1 to 100000 devices, at least one run, and no operands (see --help)")
+	s.known = max(s.known, s.devices)
+	if s.uplinks < 1 || s.devices < s.edges || s.edges < 1 || s.runs < 1 || flags.NArg() > 0 {
+		return errors.New("want at least one uplink, one edge, a device for each edge, one run, and no operands (see --help)")
+	}
+	var err error
+	if s.only, err = regexp.Compile(only); err != nil {
+		return fmt.Errorf("-only: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.within)
 	defer cancel()
 	if err := measure.PrintMachine(stdout); err != nil {
 		return err
 	}
+	b, err := newBench(ctx, s, stderr)
+	if err != nil {
+		return err
+	}
+	defer b.close()
 	var table measure.Table
 	for range s.runs {
-		for _, perMessage := range []int{1, 16, 256} {
-			column := fmt.Sprintf("%d per message", perMessage)
-			if err := drain(ctx, s, perMessage, func(row string, v float64) { table.Add(column, row, v) }); err != nil {
-				return fmt.Errorf("%s: %w", column, err)
+		for _, c := range columns {
+			if !s.wants(c) {
+				continue
 			}
+			began := time.Now()
+			if err := b.trial(ctx, c, func(row string, v float64) { table.Add(c.name, row, v) }); err != nil {
+				return fmt.Errorf("%s: %w", c.name, err)
+			}
+			fmt.Fprintf(stderr, "%s: %v\n", c.name, time.Since(began).Round(time.Second))
 		}
-		s.profile = "" // one of each is enough
+		b.settings.profile = "" // one of each is enough
 	}
 	return table.Print(stdout)
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,8 @@ type config struct {
 	Registry registryConfig `yaml:"registry"`
 	Profiles string         `yaml:"profiles"` // folder of own device profiles; empty: none
 	Edges    []edgeConfig   `yaml:"edges"`
+	Sources  []sourceConfig `yaml:"sources"`
+	Roles    []role         `yaml:"roles"` // of this process; empty: all
 	Raw      duration       `yaml:"raw_retention"`
 	BaseMap  *baseMap       `yaml:"base_map"`
 }
@@ -50,10 +53,9 @@ type municipalityConfig struct {
 
 // mqttConfig has either Listen, for the embedded broker, or URL.
 type mqttConfig struct {
-	Listen       string `yaml:"listen"`
-	URL          string `yaml:"url"`
-	Username     string `yaml:"username"`
-	PasswordFile string `yaml:"password_file"`
+	Listen     string `yaml:"listen"`
+	Share      string `yaml:"share"` // group of the ingests that share the messages; empty: this one has all
+	BrokerUser `yaml:",inline"`
 }
 
 // influxConfig has either Listen, for the embedded database, or URL.
@@ -123,8 +125,9 @@ func defaults() config {
 	}
 }
 
-// loadConfig reads and checks a region.yaml.
-func loadConfig(path string) (config, error) {
+// loadConfig reads and checks a region.yaml; override changes what it says
+// before that.
+func loadConfig(path string, override ...func(*config)) (config, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return config{}, fmt.Errorf("read configuration: %w", err)
@@ -133,10 +136,13 @@ func loadConfig(path string) (config, error) {
 	if err := strictyaml.Decode(data, &c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
-	if c.MQTT.URL == "" && c.MQTT.Listen == "" {
+	for _, change := range override {
+		change(&c)
+	}
+	if c.runsAll() && c.MQTT.URL == "" && c.MQTT.Listen == "" {
 		c.MQTT.Listen = "127.0.0.1:1883"
 	}
-	if c.Influx.URL == "" && c.Influx.Listen == "" {
+	if c.runsAll() && c.Influx.URL == "" && c.Influx.Listen == "" {
 		c.Influx.Listen = "127.0.0.1:8086"
 	}
 	if err := c.Validate(); err != nil {
@@ -180,28 +186,21 @@ func (c *config) Validate() error {
 	}
 	address("http", c.HTTP)
 	address("internal", c.Internal)
-	need((c.MQTT.Listen == "") != (c.MQTT.URL == ""), "mqtt", "want either listen, for the embedded broker, or url, for another")
-	need((c.Influx.Listen == "") != (c.Influx.URL == ""), "influx", "want either listen, for the embedded database, or url, for another")
+	if c.runsAll() {
+		need((c.MQTT.Listen == "") != (c.MQTT.URL == ""), "mqtt", "want either listen, for the embedded broker, or url, for another")
+		need((c.Influx.Listen == "") != (c.Influx.URL == ""), "influx", "want either listen, for the embedded database, or url, for another")
+	}
+	c.checkRoles(need)
 	for path, value := range map[string]string{"mqtt.listen": c.MQTT.Listen, "influx.listen": c.Influx.Listen} {
 		if value != "" {
 			need(loopback(value), path, "%q, want an address of this machine alone like 127.0.0.1:1883; for other machines run a server with TLS and give its url", value)
 		}
 	}
-	link := func(path, value string, schemes ...string) {
-		u, err := url.Parse(value)
-		ok := value == ""
-		for _, s := range schemes {
-			ok = ok || err == nil && u.Scheme == s && u.Host != "" && u.User == nil
-		}
-		if err == nil {
-			value = u.Redacted()
-		}
-		need(ok, path, "%q, want %s://host:port, with user and password in keys of their own", value, strings.Join(schemes, ":// or "))
-	}
-	link("mqtt.url", c.MQTT.URL, "tcp", "ssl", "mqtt", "mqtts")
-	link("influx.url", c.Influx.URL, "http", "https")
+	c.MQTT.check(need, "mqtt.")
+	need(c.MQTT.Share == "" || shareName(c.MQTT.Share), "mqtt.share", "%q, want the name of a group like ingest, or nothing", c.MQTT.Share)
+	need(c.Influx.URL == "" || isLink(c.Influx.URL, "http", "https"), "influx.url", "%q, want http:// or https://host:port, with user and password in keys of their own", redacted(c.Influx.URL))
 	need(c.Raw >= duration(24*time.Hour), "raw_retention", "%v, want at least 1d", time.Duration(c.Raw))
-	need(len(c.Edges) > 0, "edges", "must name at least one, like {name: rathaus}")
+	need(len(c.Edges)+len(c.Sources) > 0, "edges", "must name at least one, like {name: rathaus}")
 	seen = map[string]bool{platformUser: true}
 	inside := 0
 	for i, e := range c.Edges {
@@ -220,7 +219,27 @@ func (c *config) Validate() error {
 		}
 	}
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
+	for i := range c.Sources {
+		c.Sources[i].check(need, fmt.Sprintf("sources[%d].", i), seen)
+	}
 	return errors.Join(errs...)
+}
+
+// need notes what is wrong with a key, unless ok, and what would be right.
+type need func(ok bool, path, want string, args ...any)
+
+// isLink reports whether a URL has one of the schemes, a host and no login.
+func isLink(value string, schemes ...string) bool {
+	u, err := url.Parse(value)
+	return err == nil && slices.Contains(schemes, u.Scheme) && u.Host != "" && u.User == nil
+}
+
+// redacted returns a URL without the password that should not be in it.
+func redacted(value string) string {
+	if u, err := url.Parse(value); err == nil {
+		return u.Redacted()
+	}
+	return value
 }
 
 // loopback reports whether an address is host:port on this machine alone.
@@ -228,6 +247,15 @@ func loopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	ip := net.ParseIP(host)
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// edgeNames are the names of the region's edges.
+func (c *config) edgeNames() []string {
+	names := make([]string, 0, len(c.Edges))
+	for _, e := range c.Edges {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // portalRegion is the region as the portal shows it.

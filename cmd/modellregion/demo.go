@@ -212,7 +212,7 @@ func (p *platform) settle(ctx context.Context, t *terminal, fleet *simulate.Flee
 	if err != nil {
 		return fmt.Errorf("compare the database with what was sent: %w", err)
 	}
-	letters, err := p.influx.DeadLetters(ctx)
+	letters, err := p.influx.CountDeadLetters(ctx)
 	if err != nil {
 		return err
 	}

@@ -107,6 +107,16 @@ func (c *config) hasMunicipality(id string) bool {
 	return false
 }
 
+// serverNames are the names of edges and sources: what a device can have as its
+// edge.
+func (c *config) serverNames() []string {
+	names := c.edgeNames()
+	for i := range c.Sources {
+		names = append(names, c.Sources[i].Name)
+	}
+	return names
+}
+
 func (c *config) hasEdge(name string) bool {
 	for _, e := range c.Edges {
 		if e.Name == name {
@@ -126,12 +136,8 @@ func (c *config) fits(d devices.Device) error {
 		}
 		errs = append(errs, fmt.Errorf("municipality %q is not in the configuration, which has %s", d.Municipality, strings.Join(ids, ", ")))
 	}
-	if d.Edge != "" && !c.hasEdge(d.Edge) {
-		var names []string
-		for _, e := range c.Edges {
-			names = append(names, e.Name)
-		}
-		errs = append(errs, fmt.Errorf("edge %q is not in the configuration, which has %s", d.Edge, strings.Join(names, ", ")))
+	if d.Edge != "" && !c.hasEdge(d.Edge) && !c.hasSource(d.Edge) {
+		errs = append(errs, fmt.Errorf("edge %q is not in the configuration, which has %s", d.Edge, strings.Join(c.serverNames(), ", ")))
 	}
 	return errors.Join(errs...)
 }

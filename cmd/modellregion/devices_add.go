@@ -21,7 +21,7 @@ type describe struct {
 	Station      *string           `help:"Public identifier of the place, like paderborn-verkehr-003. Default: the next free number."`
 	Municipality *string           `help:"Id of a municipality of the configuration. Default: the only one."`
 	Profile      *string           `help:"Id of the profile of its model, see devices profiles list."`
-	Edge         *string           `help:"The edge that serves it. Default: the only one of the configuration."`
+	Edge         *string           `help:"The edge that serves it, or the source, for a device of another network. Default: the only one of the configuration."`
 	Lat          *string           `help:"Where it is, degrees north (WGS 84)."`
 	Lon          *string           `help:"Where it is, degrees east."`
 	Segment      *string           `help:"The stretch of road it watches: LINESTRING (8.75 51.71, 8.76 51.72), longitude before latitude."`
@@ -170,7 +170,9 @@ func (s store) build(ctx context.Context, f map[string]string, may func(map[upli
 			return devices.Device{}, err
 		}
 	}
-	list, err := b.Build([]registry.Record{{At: "device", Fields: f}})
+	records := []registry.Record{{At: "device", Fields: f}}
+	s.drawKeys(b, records)
+	list, err := b.Build(records)
 	if err != nil {
 		return devices.Device{}, err
 	}
@@ -187,8 +189,8 @@ func (s store) builder(ctx context.Context) (*registry.Builder, error) {
 	for _, d := range list {
 		b.Known[d.EUI] = d
 	}
-	if len(s.cfg.Edges) == 1 {
-		b.Defaults["edge"] = s.cfg.Edges[0].Name
+	if names := s.cfg.serverNames(); len(names) == 1 {
+		b.Defaults["edge"] = names[0]
 	}
 	if len(s.cfg.Region.Municipalities) == 1 {
 		b.Defaults["municipality"] = s.cfg.Region.Municipalities[0].ID

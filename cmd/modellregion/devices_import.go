@@ -64,6 +64,7 @@ func (c devicesImportCmd) Run(ctx context.Context, t *terminal) error {
 		if err != nil {
 			return fmt.Errorf("device list %s: %w", c.File, err)
 		}
+		s.drawKeys(b, records)
 		list, err := b.Build(records)
 		if err != nil {
 			return fmt.Errorf("device list %s:\n%w", c.File, err)

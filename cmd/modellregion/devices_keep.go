@@ -103,6 +103,9 @@ func (c devicesFlushNoncesCmd) Run(ctx context.Context, t *terminal) error {
 		if !d.Keys.OTAA() {
 			return fmt.Errorf("device %s does not join (ABP) and has no DevNonces: when it is its frame counter that begins anew, use devices edit --reset-f-cnt", d.EUI)
 		}
+		if s.cfg.hasSource(d.Edge) {
+			return fmt.Errorf("device %s is served by source %s: let it join again there", d.EUI, d.Edge)
+		}
 		if err := s.FlushNonces(ctx, d.EUI); err != nil {
 			return err
 		}

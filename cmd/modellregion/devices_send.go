@@ -53,6 +53,9 @@ func (c devicesSendCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if cfg.hasSource(d.Edge) {
+		return fmt.Errorf("device %s is served by source %s: send commands there", d.EUI, d.Edge)
+	}
 	login, err := platformLogin(cfg)
 	if err != nil {
 		return err
@@ -93,9 +96,10 @@ func (c devicesSendCmd) command(now time.Time) (uplink.Command, error) {
 // platformLogin returns how to reach the broker as the platform, beside the
 // one that is running.
 func platformLogin(cfg config) (mqtt.Config, error) {
-	c := mqtt.Config{URL: cfg.MQTT.URL, Username: cfg.MQTT.Username, ClientID: "modellregion-" + rand.Text()[:8]}
-	if c.URL != "" {
-		return c, readSecret(cfg.MQTT.PasswordFile, &c.Password)
+	c, err := cfg.MQTT.client("mqtt.")
+	c.ClientID = "modellregion-" + rand.Text()[:8]
+	if err != nil || c.URL != "" {
+		return c, err
 	}
 	logins, err := loadMQTTLogins(cfg.DataDir, nil)
 	if err != nil {

@@ -26,12 +26,14 @@ var version = "dev"
 type cli struct {
 	Log string `help:"Least level of log lines: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 
-	Demo       demoCmd       `cmd:"" help:"Run the whole platform with a simulated model region, on embedded defaults."`
-	Serve      serveCmd      `cmd:"" help:"Run the platform from a region.yaml."`
-	Check      checkCmd      `cmd:"" help:"Check a region.yaml and say what it means."`
-	Devices    devicesCmd    `cmd:"" help:"Add and list devices."`
-	Dashboards dashboardsCmd `cmd:"" help:"Bring the dashboards to Grafana."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Demo        demoCmd        `cmd:"" help:"Run the whole platform with a simulated model region, on embedded defaults."`
+	Serve       serveCmd       `cmd:"" help:"Run the platform from a region.yaml."`
+	Check       checkCmd       `cmd:"" help:"Check a region.yaml and say what it means."`
+	Devices     devicesCmd     `cmd:"" help:"Add and list devices."`
+	Dashboards  dashboardsCmd  `cmd:"" help:"Bring the dashboards to Grafana."`
+	DeadLetters deadLettersCmd `cmd:"" help:"Look at what could not be stored, and store it at last."`
+	Simulate    simulateCmd    `cmd:"" help:"Send what many devices would, to see what a machine can take."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 const description = `Open data platform of a digital model region: from LoRaWAN sensors to control rooms and public data.

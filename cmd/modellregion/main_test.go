@@ -44,6 +44,10 @@ func TestHelpTeaches(t *testing.T) {
 		"--help":                  "modellregion demo",
 		"demo --help":             "--speed",
 		"serve --help":            "region.example.yaml",
+		"serve --help ":           "--roles ingest region.yaml",
+		"dead-letters --help":     "mend the cause",
+		"dead-letters replay -h":  "To do it twice changes nothing.",
+		"dead-letters drop -h":    "for ever",
 		"devices import --help":   "dev_eui",
 		"dashboards apply --help": "--grafana",
 	} {

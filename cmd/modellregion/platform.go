@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,17 +21,11 @@ import (
 	"modellregion/internal/mqtt"
 	"modellregion/opendata"
 	"modellregion/opendata/files"
-	"modellregion/opendata/portal"
-	"modellregion/uplink"
-)
-
-const (
-	aggregateEvery = 5 * time.Second
-	publishEvery   = 30 * time.Second
 )
 
 // platform is everything that serve and demo run, opened but not running.
-// openPlatform fills it from top to bottom.
+// openPlatform fills it from top to bottom; what no role of the process needs
+// stays nil.
 type platform struct {
 	cfg     config
 	log     *slog.Logger
@@ -41,12 +33,16 @@ type platform struct {
 
 	influxd    *embedded.Server // nil with influx.url
 	influx     *influx.Client
+	isSetUp    bool           // the server of influx has its buckets
 	public     *influx.Client // may read bucket open alone
 	registry   *registry.Registry
-	directory  *registry.Directory
-	broker     *broker.Broker // nil with mqtt.url
+	index      *registry.Index     // for the ingest, small
+	directory  *registry.Directory // for all others
+	broker     *broker.Broker      // nil with mqtt.url
 	mqtt       *mqtt.Client
+	uplinks    *mqtt.Client // reads them for the ingest
 	ingest     *ingest.Ingest
+	sources    []source
 	aggregator *opendata.Aggregator
 	files      *files.Files
 	edge       *edge.Edge // nil when no edge runs inside
@@ -57,9 +53,10 @@ type platform struct {
 	listsDue chan struct{} // tells publishDeviceLists that it, or the connection, changed
 }
 
-// openPlatform opens databases and ports and writes influx.json, mqtt.json and
-// endpoints.json into the data folder. prepare may fill the registry before
-// anything reads it. The caller runs what it gets with run, which closes it.
+// openPlatform opens the databases and ports that the roles of the process
+// need and writes influx.json, mqtt.json and endpoints.json into the data
+// folder. prepare may fill the registry before anything reads it. The caller
+// runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
 	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1)}
 	metrics.ExposeMetadata(true)
@@ -71,187 +68,82 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	if err := p.openInflux(ctx); err != nil {
-		return nil, err
-	}
-	shipped, err := knownProfiles(cfg)
-	if err != nil {
-		return nil, err
-	}
-	if p.registry, err = openRegistry(ctx, cfg); err != nil {
-		return nil, err
-	}
-	if prepare != nil {
-		if err := prepare(ctx, p.registry); err != nil {
+	if cfg.runs(roleIngest, rolePublic, roleLists) {
+		if err := p.openInflux(ctx); err != nil {
 			return nil, err
 		}
-	}
-	if p.directory, err = registry.NewDirectory(ctx, p.registry, shipped); err != nil {
-		return nil, err
+		if err := p.openDevices(ctx, prepare); err != nil {
+			return nil, err
+		}
 	}
 	logins, err := p.openMQTT()
 	if err != nil {
 		return nil, err
 	}
-	p.ingest = ingest.New(ingest.Config{
-		Sink: p.influx, Graveyard: p.influx, Directory: p.directory, Confirmer: confirmer{p.mqtt},
-		Retention: time.Duration(cfg.Raw), Log: log, Metrics: p.metrics,
-	})
-	p.mqtt.Subscribe(uplink.Filter("+", uplink.KindUp), 1, func(ctx context.Context, m mqtt.Message) {
-		p.ingest.Receive(ctx, m.Topic, m.Payload)
-	})
-	if err := p.openPublic(ctx); err != nil {
-		return nil, err
+	if cfg.runs(roleIngest) {
+		if err := p.openIngest(); err != nil {
+			return nil, err
+		}
 	}
-	if err := p.openEdge(logins); err != nil {
-		return nil, err
+	if cfg.runs(rolePublic) {
+		if err := p.openPublic(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.runs(roleEdge) {
+		if err := p.openEdge(logins); err != nil {
+			return nil, err
+		}
 	}
 	if p.internal, err = listen("internal", cfg.Internal, p.internalHandler()); err != nil {
 		return nil, err
 	}
-	return p, writeJSON(filepath.Join(cfg.DataDir, "endpoints.json"), p.endpoints())
+	return p, writeJSON(filepath.Join(cfg.DataDir, cfg.endpointsFile()), p.endpoints())
 }
 
-func (p *platform) openInflux(ctx context.Context) error {
-	c := p.cfg.Influx
-	if c.URL == "" {
-		var err error
-		p.influxd, err = embedded.Start(ctx, embedded.Options{
-			Dir: filepath.Join(p.cfg.DataDir, "influx"), Addr: c.Listen, Retention: time.Duration(p.cfg.Raw), Log: p.log,
-		})
-		if err != nil {
-			return err
-		}
-		s := p.influxd
-		p.influx = influx.New(influx.Config{URL: s.URL(), Username: s.Platform.Username, Password: s.Platform.Password})
-		p.public = influx.New(influx.Config{URL: s.URL(), Username: s.Public.Username, Password: s.Public.Password})
-		return writeJSON(filepath.Join(p.cfg.DataDir, "influx.json"), map[string]string{
-			"url": s.URL(), "username": s.Reader.Username, "password": s.Reader.Password, "raw": influx.Raw, "open": influx.Open,
-		})
+// openDevices opens the registry and reads what the roles need of it.
+func (p *platform) openDevices(ctx context.Context, prepare func(context.Context, *registry.Registry) error) error {
+	shipped, err := knownProfiles(p.cfg)
+	if err != nil {
+		return err
 	}
-	own := influx.Config{URL: c.URL, Org: c.Org, Username: c.Username}
-	public := influx.Config{URL: c.URL, Org: c.Org, Username: c.PublicUsername}
-	for _, f := range []struct {
-		path string
-		dst  *string
-	}{{c.TokenFile, &own.Token}, {c.PasswordFile, &own.Password}, {c.PublicTokenFile, &public.Token}, {c.PublicPasswordFile, &public.Password}} {
-		if err := readSecret(f.path, f.dst); err != nil {
+	if p.registry, err = openRegistry(ctx, p.cfg); err != nil {
+		return err
+	}
+	if prepare != nil {
+		if err := prepare(ctx, p.registry); err != nil {
 			return err
 		}
 	}
-	p.influx, p.public = influx.New(own), influx.New(public)
-	return nil
-}
-
-// readSecret reads a file whose content, without the line's end, is a secret.
-func readSecret(path string, dst *string) error {
-	if path == "" {
-		return nil
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("read secret: %w", err)
-	}
-	*dst = strings.TrimSpace(string(data))
-	return nil
-}
-
-// openMQTT opens the broker, when it is the embedded one, and the platform's
-// connection to it. It returns the passwords of the edges.
-func (p *platform) openMQTT() (mqttLogins, error) {
-	c := p.cfg.MQTT
-	// Sessions are clean, so the id may be new each time; and two platforms at
-	// one broker must not throw each other out.
-	client := mqtt.Config{URL: c.URL, Username: c.Username, ClientID: "modellregion-" + rand.Text()[:8], Log: p.log}
-	var logins mqttLogins
-	if c.URL != "" {
-		if err := readSecret(c.PasswordFile, &client.Password); err != nil {
-			return logins, err
+	if p.cfg.runs(roleIngest) {
+		if p.index, err = registry.NewIndex(ctx, p.registry, shipped); err != nil {
+			return err
 		}
-	} else {
-		var names []string
-		for _, e := range p.cfg.Edges {
-			names = append(names, e.Name)
-		}
-		var err error
-		if logins, err = loadMQTTLogins(p.cfg.DataDir, names); err != nil {
-			return logins, err
-		}
-		ids := []broker.Identity{{User: platformUser, Password: logins.Passwords[platformUser], Role: broker.Platform}}
-		for _, name := range names {
-			ids = append(ids, broker.Identity{User: name, Password: logins.Passwords[name], Role: broker.Edge})
-		}
-		if p.broker, err = broker.Listen(broker.Config{Addr: c.Listen, Identities: ids, Log: p.log}); err != nil {
-			return logins, fmt.Errorf("embedded MQTT broker: %w", err)
-		}
-		brokerMetrics(p.metrics, p.broker)
-		logins.URL = "tcp://" + p.broker.Addr().String()
-		if err := writeJSON(filepath.Join(p.cfg.DataDir, "mqtt.json"), logins); err != nil {
-			return logins, err
-		}
-		client.URL, client.Username, client.Password = logins.URL, platformUser, logins.Passwords[platformUser]
 	}
-	client.OnUp = func(context.Context) { wake(p.listsDue) }
-	var err error
-	p.mqtt, err = mqtt.New(client)
-	return logins, err
-}
-
-func (p *platform) openPublic(ctx context.Context) error {
-	datasets := opendata.Defaults()
-	latest := opendata.NewLatest()
-	if err := latest.Load(ctx, p.influx, datasets, time.Now()); err != nil {
-		// The aggregator fills it as soon as the database answers.
-		p.log.Warn("last values are not known yet", "err", err)
+	if p.cfg.runs(rolePublic, roleLists) {
+		p.directory, err = registry.NewDirectory(ctx, p.registry, shipped)
 	}
-	var err error
-	p.files, err = files.Open(files.Config{
-		Dir: filepath.Join(p.cfg.DataDir, "open"), Datasets: datasets, Reader: p.influx, Directory: p.directory, Latest: latest,
-	})
-	if err != nil {
-		return err
-	}
-	p.aggregator, err = opendata.NewAggregator(opendata.Config{
-		Datasets: datasets, Raw: p.influx, Open: p.influx, Directory: p.directory, Publisher: p.files, Latest: latest,
-		Log: p.log, Every: aggregateEvery, PublishEvery: publishEvery,
-	})
-	if err != nil {
-		return err
-	}
-	base := portal.DefaultBaseMap()
-	if m := p.cfg.BaseMap; m != nil {
-		base = portal.BaseMap{URL: m.URL, Attribution: m.Attribution}
-	}
-	pages, err := portal.New(portal.Config{
-		Region: p.cfg.portalRegion(), BaseMap: base, Datasets: datasets, Directory: p.directory,
-		Latest: latest, Reader: p.public, Log: p.log,
-	})
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/data/", p.files)
-	mux.Handle("/", pages)
-	p.publicHTTP, err = listen("http", p.cfg.HTTP, mux)
 	return err
 }
 
+// openEdge opens the edge that runs inside, if there is one.
 func (p *platform) openEdge(logins mqttLogins) error {
 	for _, e := range p.cfg.Edges {
 		if e.UDP == "" {
 			continue
 		}
-		broker := edge.MQTT{URL: logins.URL, Password: logins.Passwords[e.Name]}
+		to := edge.MQTT{URL: logins.URL, Password: logins.Passwords[e.Name]}
 		if p.broker == nil { // the edge shares the platform's login at a broker of the city
-			broker = edge.MQTT{URL: p.cfg.MQTT.URL, Username: p.cfg.MQTT.Username}
-			if err := readSecret(p.cfg.MQTT.PasswordFile, &broker.Password); err != nil {
+			login, err := p.cfg.MQTT.client("mqtt.")
+			if err != nil {
 				return err
 			}
+			to = edge.MQTT{URL: login.URL, Username: login.Username, Password: login.Password, TLS: login.TLS}
 		}
 		var err error
 		p.edge, err = edge.Open(edge.Config{
 			Name: e.Name, Dir: filepath.Join(p.cfg.DataDir, "edge"), UDP: e.UDP, UDPRate: e.UDPRate, Gateways: e.Gateways,
-			LoRaWAN: e.LoRaWAN, Share: edge.DefaultShare, MQTT: broker, Version: version, Log: p.log, Metrics: p.metrics,
+			LoRaWAN: e.LoRaWAN, Share: edge.DefaultShare, MQTT: to, Version: version, Log: p.log, Metrics: p.metrics,
 		})
 		if err != nil {
 			return fmt.Errorf("edge %s: %w", e.Name, err)
@@ -290,9 +182,10 @@ func (p *platform) closeStores() error {
 	if p.registry != nil {
 		errs = append(errs, p.registry.Close())
 	}
-	if p.influx != nil {
-		p.influx.Close()
-		p.public.Close()
+	for _, c := range []*influx.Client{p.influx, p.public} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	if p.influxd != nil {
 		errs = append(errs, p.influxd.Close())
@@ -302,50 +195,82 @@ func (p *platform) closeStores() error {
 
 // run runs everything while work does, then stops it in order, within seconds.
 func (p *platform) run(ctx context.Context, work func(context.Context) error) error {
+	return runUnits(ctx, p.log, p.units(), work)
+}
+
+// units are the parts that the roles of the process have.
+func (p *platform) units() []unit {
 	units := []unit{
 		{"databases", func(ctx context.Context) error {
 			<-ctx.Done()
 			return p.closeStores()
 		}},
 		{"internal listener", p.internal.run},
-		{"public listener", p.publicHTTP.run},
+	}
+	add := func(name string, run func(context.Context) error) { units = append(units, unit{name, run}) }
+	if p.publicHTTP != nil {
+		add("public listener", p.publicHTTP.run)
 	}
 	if p.broker != nil {
-		units = append(units, unit{"MQTT broker", p.broker.Run})
+		add("MQTT broker", p.broker.Run)
 	}
-	units = append(units,
-		unit{"aggregation", p.aggregator.Run},
-		unit{"device places", p.placeDevices},
-		unit{"MQTT connection", p.mqtt.Run},
-		unit{"ingest", p.ingest.Run},
-		unit{"device registry", func(ctx context.Context) error {
+	if p.influx != nil && !p.isSetUp {
+		add("InfluxDB set-up", func(ctx context.Context) error {
+			return setUp(ctx, p.log, func(ctx context.Context) error { return p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) })
+		})
+	}
+	if p.aggregator != nil {
+		add("aggregation", p.aggregator.Run)
+	}
+	if p.cfg.runs(roleLists) {
+		add("device places", p.placeDevices)
+	}
+	if p.mqtt != nil {
+		add("MQTT connection", p.mqtt.Run)
+	}
+	if p.uplinks != nil {
+		add("MQTT connection for uplinks", p.uplinks.Run)
+	}
+	for _, s := range p.sources {
+		add("source "+s.name, s.client.Run)
+	}
+	if p.ingest != nil {
+		add("ingest", p.ingest.Run)
+		add("device index", func(ctx context.Context) error {
+			return p.index.Follow(ctx, followEvery, p.ingest.DevicesChanged)
+		})
+	}
+	if p.directory != nil {
+		add("device registry", func(ctx context.Context) error {
 			return p.directory.Follow(ctx, followEvery, func() {
 				wake(p.moved)
 				wake(p.listsDue)
 			})
-		}},
-		unit{"device lists", p.publishDeviceLists},
-	)
-	if p.edge != nil {
-		units = append(units, unit{"edge " + p.edge.Name(), p.edge.Run})
+		})
 	}
-	return runUnits(ctx, p.log, units, work)
+	if p.cfg.runs(roleLists) {
+		add("device lists", p.publishDeviceLists)
+	}
+	if p.edge != nil {
+		add("edge "+p.edge.Name(), p.edge.Run)
+	}
+	return units
 }
 
-// confirmer publishes the word "stored".
-type confirmer struct{ client *mqtt.Client }
-
-// Confirm implements ingest.Confirmer.
-func (c confirmer) Confirm(ctx context.Context, edge string, s uplink.Stored) error {
-	topic := uplink.Topic{Edge: edge, Kind: uplink.KindStored}
-	return c.client.PublishAsync(ctx, mqtt.Message{Topic: topic.String(), Payload: s.Encode(), QoS: 1}, func(error) {})
-}
-
-// ready returns what is not ready yet, or nil.
+// ready returns what of the parts that run is not ready yet, or nil. A source
+// is a network of others: that it is away is a metric.
 func (p *platform) ready(ctx context.Context) error {
-	errs := []error{p.influx.Ping(ctx)}
-	if !p.mqtt.Connected() {
+	var errs []error
+	if p.influx != nil {
+		errs = append(errs, p.influx.Ping(ctx))
+	}
+	if p.mqtt != nil && !p.mqtt.Connected() || p.uplinks != nil && !p.uplinks.Connected() {
 		errs = append(errs, errors.New("platform: no connection to the broker"))
+	}
+	if p.ingest != nil {
+		if err := p.ingest.Ready(); err != nil {
+			errs = append(errs, fmt.Errorf("ingest: %w", err))
+		}
 	}
 	if p.edge != nil {
 		if err := p.edge.Ready(); err != nil {
@@ -357,7 +282,10 @@ func (p *platform) ready(ctx context.Context) error {
 
 // endpoints are the addresses really in use.
 func (p *platform) endpoints() map[string]string {
-	e := map[string]string{"http": p.publicHTTP.addr(), "internal": p.internal.addr()}
+	e := map[string]string{"internal": p.internal.addr()}
+	if p.publicHTTP != nil {
+		e["http"] = p.publicHTTP.addr()
+	}
 	if p.broker != nil {
 		e["mqtt"] = p.broker.Addr().String()
 	}

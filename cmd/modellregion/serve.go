@@ -3,24 +3,72 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 )
 
 type serveCmd struct {
-	Config string `arg:"" help:"The region's configuration; deploy/region.example.yaml explains every key." type:"path"`
+	Config   string `arg:"" help:"The region's configuration; deploy/region.example.yaml explains every key." type:"path"`
+	Roles    []role `help:"Run these parts alone, in place of those of the configuration: ingest, public, lists, edge." placeholder:"ROLE,..."`
+	Internal string `help:"Where health and metrics are, in place of what the configuration says." placeholder:"HOST:PORT"`
+}
+
+// Help teaches what can be run apart.
+func (serveCmd) Help() string {
+	return `One process is the whole platform. In a larger region its parts run apart, beside an MQTT broker (mqtt.url) and an InfluxDB (influx.url) of the region's own:
+
+  ingest   stores what edges and other networks send; there may be several, which share the messages with mqtt.share
+  public   computes open data, writes the files and shows the portal
+  lists    tells edges their devices and writes where these are; one of it is enough
+  edge     the edge with udp, for gateways in the same network
+
+  modellregion serve --roles ingest region.yaml
+  modellregion serve --roles ingest --internal 127.0.0.1:9091 region.yaml     another on the same machine
+  modellregion serve --roles public,lists --internal 127.0.0.1:9092 region.yaml`
+}
+
+// spareMemory bounds the heap of an ingest alone, unless the environment does.
+// Most of it is the index of devices, which has few pointers: the limit lets
+// garbage take a part of what the index takes, and not as much again.
+func spareMemory(devices int) {
+	const base, each = 110 << 20, 140 // bytes
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(base + each*int64(devices))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(60)
+	}
 }
 
 // Run runs the platform until ctx ends.
 func (c serveCmd) Run(ctx context.Context, t *terminal) error {
-	cfg, err := loadConfig(c.Config)
+	cfg, err := loadConfig(c.Config, func(cfg *config) {
+		if len(c.Roles) > 0 {
+			cfg.Roles = c.Roles
+		}
+		if c.Internal != "" {
+			cfg.Internal = c.Internal
+		}
+	})
 	if err != nil {
 		return err
+	}
+	if cfg.runsOnly(roleIngest) {
+		spareMemory(0) // and once more when it is known how many there are
 	}
 	p, err := openPlatform(ctx, cfg, t.log, nil)
 	if err != nil {
 		return err
 	}
+	if cfg.runsOnly(roleIngest) {
+		spareMemory(p.index.Len())
+	}
 	return p.run(ctx, func(ctx context.Context) error {
-		t.log.Info("platform runs", "portal", "http://"+p.publicHTTP.addr()+"/", "internal", "http://"+p.internal.addr()+"/", "data_dir", cfg.DataDir)
+		facts := []any{"roles", cfg.roleNames(","), "internal", "http://" + p.internal.addr() + "/", "data_dir", cfg.DataDir}
+		if p.publicHTTP != nil {
+			facts = append(facts, "portal", "http://"+p.publicHTTP.addr()+"/")
+		}
+		t.log.Info("platform runs", facts...)
 		<-ctx.Done()
 		t.log.Info("platform stops")
 		return nil
@@ -43,14 +91,20 @@ func (c checkCmd) Run(t *terminal) error {
 	}
 	fmt.Fprintf(t.out, "%s: good\n\n", c.Config)
 	fmt.Fprintf(t.out, "  region          %s (%d municipalities)\n", cfg.Region.Name.De, len(cfg.Region.Municipalities))
+	fmt.Fprintf(t.out, "  roles           %s\n", cfg.roleNames(", "))
 	fmt.Fprintf(t.out, "  data folder     %s\n", cfg.DataDir)
 	fmt.Fprintf(t.out, "  public pages    http://%s/\n", cfg.HTTP)
 	fmt.Fprintf(t.out, "  health, metrics http://%s/\n", cfg.Internal)
-	fmt.Fprintf(t.out, "  MQTT            %s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen))
+	sharing := map[bool]string{true: ", shared as " + cfg.MQTT.Share}[cfg.MQTT.Share != ""]
+	fmt.Fprintf(t.out, "  MQTT            %s%s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen), sharing)
 	fmt.Fprintf(t.out, "  InfluxDB        %s\n", either(cfg.Influx.URL, "embedded on "+cfg.Influx.Listen))
 	fmt.Fprintf(t.out, "  profiles        %d%s\n", len(known), either(map[bool]string{true: ", with those in " + cfg.Profiles}[cfg.Profiles != ""], ""))
 	for _, e := range cfg.Edges {
 		fmt.Fprintf(t.out, "  edge            %s%s\n", e.Name, either(map[bool]string{true: ", inside, UDP " + e.UDP}[e.UDP != ""], ", elsewhere"))
+	}
+	for i := range cfg.Sources {
+		s := &cfg.Sources[i]
+		fmt.Fprintf(t.out, "  source          %s, %s at %s\n", s.Name, kinds[s.Kind].called, s.URL)
 	}
 	return nil
 }

@@ -32,22 +32,6 @@ func (c *Client) Readings(ctx context.Context, domain uplink.Domain, device upli
 	return out, nil
 }
 
-// DeadLetters counts the dead letters by reason.
-func (c *Client) DeadLetters(ctx context.Context) (map[string]int, error) {
-	answer, err := c.query(ctx, Raw, "SELECT count("+ident(FieldMessage)+") FROM "+ident(MeasurementDeadLetter)+" GROUP BY "+ident(TagReason))
-	if err != nil {
-		return nil, fmt.Errorf("count dead letters: %w", err)
-	}
-	out := map[string]int{}
-	for _, s := range answer {
-		for r := range s.rows {
-			n, _ := r.float("count")
-			out[s.Tags[TagReason]] += int(n)
-		}
-	}
-	return out, nil
-}
-
 // CountRows runs an InfluxQL query on bucket raw and returns how many rows it
 // gives: whether a dashboard would show something.
 func (c *Client) CountRows(ctx context.Context, q string) (int, error) {

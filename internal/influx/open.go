@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/influxdata/line-protocol/v2/lineprotocol"
-
 	"modellregion/devices"
 )
 
@@ -27,30 +25,27 @@ var openFields = map[devices.Kind][]struct {
 	devices.Category: {{FieldMode, func(a *devices.Aggregate) *float64 { return &a.Mode }}},
 }
 
-const openBatch = 10_000 // lines of one request
-
 // Put stores windows of a dataset in bucket open. A window that was there
 // before is replaced.
 func (c *Client) Put(ctx context.Context, dataset string, window time.Duration, rows []devices.Aggregate) error {
 	for len(rows) > 0 {
-		n := min(len(rows), openBatch)
-		var enc lineprotocol.Encoder
-		enc.SetPrecision(lineprotocol.Nanosecond)
+		n := min(len(rows), lineBatch)
+		var l lines
 		for i := range rows[:n] {
 			a := &rows[i]
-			enc.StartLine(dataset)
-			addTag(&enc, TagChannel, a.Channel)
-			addTag(&enc, TagQuantity, a.Quantity.Name)
-			addTag(&enc, TagStation, a.Station)
-			addTag(&enc, TagWindow, windowTag(window))
-			addField(&enc, FieldCount, float64(a.Count))
-			addField(&enc, FieldCoverage, a.Coverage)
+			l.begin(dataset)
+			l.tag(TagChannel, a.Channel)
+			l.tag(TagQuantity, a.Quantity.Name)
+			l.tag(TagStation, a.Station)
+			l.tag(TagWindow, windowTag(window))
+			l.number(FieldCount, float64(a.Count))
+			l.number(FieldCoverage, a.Coverage)
 			for _, f := range openFields[a.Quantity.Kind] {
-				addField(&enc, f.name, *f.value(a))
+				l.number(f.name, *f.value(a))
 			}
-			enc.EndLine(a.Start)
+			l.end(a.Start)
 		}
-		if err := c.send(ctx, c.open, Open, &enc); err != nil {
+		if err := c.send(ctx, Open, &l); err != nil {
 			return fmt.Errorf("dataset %s: %w", dataset, err)
 		}
 		rows = rows[n:]
@@ -130,12 +125,11 @@ func (c *Client) Cursor(ctx context.Context) (time.Time, error) {
 // SetCursor keeps until when dirty windows have been dealt with, to the
 // microsecond.
 func (c *Client) SetCursor(ctx context.Context, until time.Time) error {
-	var enc lineprotocol.Encoder
-	enc.SetPrecision(lineprotocol.Nanosecond)
-	enc.StartLine(MeasurementCursor)
-	addField(&enc, FieldCursor, float64(until.UnixMicro()))
-	enc.EndLine(cursorTime)
-	if err := c.send(ctx, c.open, Open, &enc); err != nil {
+	var l lines
+	l.begin(MeasurementCursor)
+	l.number(FieldCursor, float64(until.UnixMicro()))
+	l.end(cursorTime)
+	if err := c.send(ctx, Open, &l); err != nil {
 		return fmt.Errorf("keep cursor of the aggregation: %w", err)
 	}
 	return nil

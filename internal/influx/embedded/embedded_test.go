@@ -1,7 +1,9 @@
 package embedded_test
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -52,6 +54,12 @@ func TestStartKeepsDataAndLogins(t *testing.T) {
 		t.Fatalf("write answered %d %s", status, body)
 	}
 	first := *s
+	if login, err := embedded.PlatformLogin(dir); login != s.Platform || err != nil {
+		t.Errorf("the login of the platform is %v (%v), want that of the server", login, err)
+	}
+	if _, err := embedded.PlatformLogin(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("where nothing was started: %v", err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modellregion/internal/influx"
+	"modellregion/internal/influx/embedded"
+)
+
+const (
+	firstSetUp  = 5 * time.Second  // how long a start waits for buckets to be created
+	setUpAgain  = 10 * time.Second // when the server is away
+	setUpDenied = time.Minute      // when somebody has to act
+)
+
+// openInflux starts the embedded database or prepares clients of another.
+func (p *platform) openInflux(ctx context.Context) (err error) {
+	if p.cfg.Influx.URL != "" {
+		own, public, err := p.cfg.Influx.logins()
+		if err != nil {
+			return err
+		}
+		p.influx = influx.New(own)
+		if p.cfg.runs(rolePublic) {
+			p.public = influx.New(public)
+		}
+		ctx, cancel := context.WithTimeout(ctx, firstSetUp)
+		defer cancel()
+		p.isSetUp = p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) == nil // else a unit goes on trying
+		return nil
+	}
+	p.influxd, err = embedded.Start(ctx, embedded.Options{
+		Dir: influxDir(p.cfg), Addr: p.cfg.Influx.Listen, Retention: time.Duration(p.cfg.Raw), Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	s := p.influxd
+	p.isSetUp = true
+	p.influx = influx.New(influx.Config{URL: s.URL(), Username: s.Platform.Username, Password: s.Platform.Password})
+	p.public = influx.New(influx.Config{URL: s.URL(), Username: s.Public.Username, Password: s.Public.Password})
+	return writeJSON(readerFile(p.cfg), map[string]string{
+		"url": s.URL(), "username": s.Reader.Username, "password": s.Reader.Password, "raw": influx.Raw, "open": influx.Open,
+	})
+}
+
+func influxDir(cfg config) string { return filepath.Join(cfg.DataDir, "influx") }
+
+// readerFile holds where the embedded database is, and a login that may read.
+func readerFile(cfg config) string { return filepath.Join(cfg.DataDir, "influx.json") }
+
+// logins reads the secrets of a database elsewhere.
+func (c influxConfig) logins() (own, public influx.Config, err error) {
+	own = influx.Config{URL: c.URL, Org: c.Org, Username: c.Username}
+	public = influx.Config{URL: c.URL, Org: c.Org, Username: c.PublicUsername}
+	for _, f := range []struct {
+		path string
+		dst  *string
+	}{{c.TokenFile, &own.Token}, {c.PasswordFile, &own.Password}, {c.PublicTokenFile, &public.Token}, {c.PublicPasswordFile, &public.Password}} {
+		if err := readSecret(f.path, f.dst); err != nil {
+			return own, public, err
+		}
+	}
+	return own, public, nil
+}
+
+// readSecret reads a file whose content, without the line's end, is a secret.
+func readSecret(path string, dst *string) error {
+	if path == "" {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read secret: %w", err)
+	}
+	*dst = strings.TrimSpace(string(data))
+	return nil
+}
+
+// setUp calls what creates the buckets until that was done, and then waits for
+// the end of ctx. Nothing else waits for it: what cannot be written is kept.
+func setUp(ctx context.Context, log *slog.Logger, create func(context.Context) error) error {
+	for {
+		err := create(ctx)
+		if err == nil || ctx.Err() != nil {
+			<-ctx.Done()
+			return nil
+		}
+		pause := setUpDenied
+		if away := net.Error(nil); errors.As(err, &away) {
+			pause = setUpAgain
+			log.Warn("InfluxDB is away, its buckets are looked at later", "err", err, "next_try_in", pause)
+		} else {
+			log.Error("InfluxDB lacks something until somebody mends that", "err", err, "next_try_in", pause)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}

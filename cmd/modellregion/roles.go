@@ -1,0 +1,72 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// role is a part of the platform that can run in a process of its own.
+type role string
+
+const (
+	roleIngest role = "ingest" // messages of edges and sources → InfluxDB
+	rolePublic role = "public" // aggregation, files, portal
+	roleLists  role = "lists"  // device lists to edges, places of devices
+	roleEdge   role = "edge"   // the edge that runs inside
+)
+
+func everyRole() []role { return []role{roleIngest, rolePublic, roleLists, roleEdge} }
+
+// runs reports whether this process has one of the roles.
+func (c *config) runs(any ...role) bool {
+	return len(c.Roles) == 0 || slices.ContainsFunc(any, func(r role) bool { return slices.Contains(c.Roles, r) })
+}
+
+// runsAll reports whether this process is the whole platform.
+func (c *config) runsAll() bool {
+	return !slices.ContainsFunc(everyRole(), func(r role) bool { return !c.runs(r) })
+}
+
+// runsOnly reports whether this process has that role and no other.
+func (c *config) runsOnly(r role) bool {
+	return len(c.Roles) > 0 && !slices.ContainsFunc(c.Roles, func(other role) bool { return other != r })
+}
+
+// roleNames are the roles of this process, with sep between them.
+func (c *config) roleNames(sep string) string {
+	var names []string
+	for _, r := range everyRole() {
+		if c.runs(r) {
+			names = append(names, string(r))
+		}
+	}
+	return strings.Join(names, sep)
+}
+
+// checkRoles finds wrong roles, and what cannot be done by some of them.
+func (c *config) checkRoles(need need) {
+	known := true
+	for _, r := range c.Roles {
+		ok := slices.Contains(everyRole(), r)
+		need(ok, "roles", "%q, want ingest, public, lists or edge", r)
+		known = known && ok
+	}
+	if c.runsAll() || !known {
+		return
+	}
+	for path, s := range map[string]struct{ listen, url string }{"mqtt": {c.MQTT.Listen, c.MQTT.URL}, "influx": {c.Influx.Listen, c.Influx.URL}} {
+		need(s.url != "", path+".url", "must be given: the embedded server is for a process with all roles, and this one has %s alone", c.roleNames(", "))
+		need(s.url == "" || s.listen == "", path, "want either listen, for the embedded server, or url, for another")
+	}
+	inside := slices.ContainsFunc(c.Edges, func(e edgeConfig) bool { return e.UDP != "" })
+	need(inside || !c.runsOnly(roleEdge), "roles", "edge: no edge has udp, so none runs inside")
+}
+
+// endpointsFile is the file with the addresses in use. Processes with
+// different roles may share a data folder.
+func (c *config) endpointsFile() string {
+	if c.runsAll() {
+		return "endpoints.json"
+	}
+	return "endpoints-" + c.roleNames("-") + ".json"
+}
