@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"modellregion/devices"
@@ -28,6 +29,7 @@ type codecOf struct {
 	mu      sync.Mutex // a codec decodes one payload at a time
 	decoder codec.Decoder
 	objects *codec.ObjectMap // made when it is first needed
+	in      codec.Input
 	out     codec.Output
 }
 
@@ -94,6 +96,7 @@ func (c *codecs) decode(d devices.Entry, u *uplink.Uplink, object []byte) (silen
 	if len(k.out.Readings) == 0 && !k.out.Silent {
 		u.Error = "the codec found no reading in it"
 	}
+	u.Readings = slices.Grow(u.Readings, len(k.out.Readings))
 	for _, r := range k.out.Readings[:min(len(k.out.Readings), uplink.MaxReadings)] {
 		u.Readings = append(u.Readings, uplink.Reading{Quantity: r.Quantity.Name, Channel: r.Channel, Value: r.Value})
 	}
@@ -105,7 +108,8 @@ func (k *codecOf) decode(variables map[string]string, u *uplink.Uplink, object [
 	case k.decoder == nil:
 		return errors.New("the profile was changed meanwhile")
 	case object == nil:
-		return k.decoder.Decode(&codec.Input{Port: u.FPort, Payload: u.Payload, Time: u.Time, Variables: variables}, &k.out)
+		k.in = codec.Input{Port: u.FPort, Payload: u.Payload, Time: u.Time, Variables: variables}
+		return k.decoder.Decode(&k.in, &k.out)
 	case k.objects == nil:
 		if k.objects, err = codec.CompileObject(k.source); err != nil {
 			return err
