@@ -1,4 +1,4 @@
-.PHONY: demo test race lint build edge golden clean
+.PHONY: demo test race lint build ingest edge golden clean
 
 # Everything in one process, with a simulated region.
 demo:
@@ -18,6 +18,11 @@ lint:
 # The platform for this machine.
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o bin/ ./cmd/modellregion
+
+# The same without the embedded InfluxDB, for ingests beside a server of the
+# region's own: a third of the size, half of the memory.
+ingest:
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -tags noembed -o bin/modellregion-ingest ./cmd/modellregion
 
 # The gateway program for the machines that gateways are. It believes no time
 # before the day on which it was built. What it speaks is HTTP/1.1 alone, and a

@@ -39,6 +39,7 @@ type platform struct {
 	heard    map[uplink.EUI]time.Time // as the database has it, of all replicas
 	events   []uplink.Event
 	topics   []string // of events
+	buryFail error
 	noteFail error
 	askFail  error
 	asked    func(list []uplink.EUI) // while the database is asked who was heard
@@ -84,8 +85,12 @@ func (p *platform) Write(ctx context.Context, batch []devices.Report) error {
 func (p *platform) Bury(_ context.Context, letters []devices.DeadLetter) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var fault *devices.WriteError
+	if p.buryFail != nil && (!errors.As(p.buryFail, &fault) || fault.Fault != devices.FaultRefused) {
+		return p.buryFail
+	}
 	p.letters = append(p.letters, letters...)
-	return nil
+	return p.buryFail // of some, which are lost
 }
 
 func (p *platform) Note(_ context.Context, rows []devices.SenderState) error {

@@ -98,7 +98,7 @@ func (s *Source) Receive(ctx context.Context, connection uint64, topic string, p
 
 // askAgain asks for what was dropped, once something can be stored again.
 func (s *Source) askAgain() {
-	if lossy := s.lossy.Load(); s.asked.Swap(lossy) < lossy {
+	if asked, lossy := s.asked.Load(), s.lossy.Load(); asked < lossy && s.asked.CompareAndSwap(asked, lossy) { // of several lanes, one asks
 		s.cfg.Redeliver()
 	}
 }

@@ -2,6 +2,8 @@ package ingest
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +15,7 @@ import (
 
 	"modellregion/devices"
 	"modellregion/uplink"
+	"modellregion/uplink/chirpstack"
 )
 
 // server is the decoder of an application server whose messages are the numbers
@@ -461,6 +464,10 @@ func TestLostFramesOfAnotherNetwork(t *testing.T) {
 					if r.Lost != s.want || (len(r.Doubts) > 0) != (s.want > 0) {
 						t.Errorf("message %d: %d lost, doubts %v, want %d", k, r.Lost, r.Doubts, s.want)
 					}
+					other := up(1, 12, 1) // of a device that counts for itself
+					other.Uplink.Time = at
+					n.send(t, other)
+					p.pass(time.Second)
 				}
 			})
 		})
@@ -519,4 +526,54 @@ func TestHeardFromAnotherNetwork(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whatever an application server sends, or who pretends to be one, is dealt with
+// once: as a report, a dead letter or nothing, and then acknowledged.
+func FuzzReceive(f *testing.F) {
+	const topic = "application/c2f5d1f8-5a3e-4a62-9d1b-77e4b6a0f913/device/70b3d57ed005f1a0/event/"
+	files, err := filepath.Glob("../uplink/chirpstack/testdata/*.json")
+	if err != nil || len(files) == 0 {
+		f.Fatal("no seeds", err)
+	}
+	for _, name := range files {
+		message, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		kind, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(name), ".json"), "_")
+		f.Add(topic+kind, message, true)
+		f.Add(topic+kind, message, false)
+	}
+	f.Add("", []byte("{}"), false)
+	f.Fuzz(func(t *testing.T, topic string, payload []byte, objects bool) {
+		d := entry
+		d.Edge = "nachbar"
+		p := &platform{codec: counter, known: map[uplink.EUI]devices.Entry{{0x70, 0xb3, 0xd5, 0x7e, 0xd0, 0x05, 0xf1, 0xa0}: d}}
+		i := on(p, func(c *Config) { c.Lanes, c.Retention = 1, 100*365*24*time.Hour })
+		acks := 0
+		source := i.Source(ServerConfig{Name: "nachbar", Decoder: new(chirpstack.Decoder), Objects: objects, Hearing: p.Hearing})
+		source.Receive(t.Context(), 1, topic, payload, func() { acks++ })
+		b := i.lanes[0].batch
+		if len(i.queue) == 1 {
+			i.take(<-i.queue)
+			if acks > 0 || len(b.acks) != 1 || len(b.reports) > 1 || len(b.reports)+len(b.letters) == 0 {
+				t.Fatalf("%d acknowledged, %d to be; %d reports and %d dead letters", acks, len(b.acks), len(b.reports), len(b.letters))
+			}
+			b.acks[0].send()
+		}
+		if acks != 1 {
+			t.Errorf("acknowledged %d times", acks)
+		}
+		for _, r := range b.reports {
+			for _, reading := range r.Readings {
+				if !reading.Quantity.Valid(reading.Value) || !validChannel(reading.Channel) {
+					t.Errorf("stored %+v", reading)
+				}
+			}
+		}
+		if outcome, err := i.Replay(t.Context(), b.letters); err != nil || len(outcome) != len(b.letters) {
+			t.Error(outcome, err)
+		}
+	})
 }

@@ -113,7 +113,11 @@ func (h *heard) hear(at time.Time, lost uint32) bool {
 		return false
 	}
 	if h.gaps > 0 { // the first gap is since the start of this process
-		h.learn(float32(second-h.last) / float32(lost+1))
+		gap := float32(second-h.last) / float32(lost+1)
+		if usual := h.interval(); usual > 0 { // a silence says little of it
+			gap = min(gap, float32(intervals*usual.Seconds()))
+		}
+		h.learn(gap)
 	} else {
 		h.gaps = 1
 	}
@@ -162,10 +166,10 @@ func (s *silence) heardOther(sender devices.Sender, id, edge string, at time.Tim
 		return
 	}
 	o.edge, o.gone = edge, false
-	o.gaps.hear(at, 0)
 	if due := o.last.Add(time.Duration(intervals * float64(o.interval()))); !at.Before(due) {
 		o.since = at
 	}
+	o.gaps.hear(at, 0)
 	if at.After(o.last) {
 		o.last = at
 	}

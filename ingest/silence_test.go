@@ -96,6 +96,8 @@ func TestDeviceFallsSilentAndIsBack(t *testing.T) {
 		defer stop()
 		p.alive(i, time.Minute)
 		last := p.hear(t, i, sensor)
+		p.alive(i, tenMinutes)
+		i.DevicesChanged() // is no news of this one
 		p.alive(i, time.Until(last.Add(tooLong-2*time.Second)))
 		p.wantSilent(t, i)
 		p.alive(i, 3*time.Second+lookEvery)
@@ -141,16 +143,19 @@ func TestIntervalIsLearned(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		device   uplink.EUI
-		every    time.Duration
+		gaps     []time.Duration // again and again
 		times    int
 		lost     uint32 // each time
+		quiet    bool   // it is never said to be silent meanwhile
 		from, to time.Duration
 	}{
-		{"not declared", known, 5 * time.Minute, 30, 0, 21 * 5 * time.Minute / 10, 11 * time.Minute},
-		{"not declared, with losses", known, 5 * time.Minute, 30, 4, 21 * time.Minute / 10, 3 * time.Minute},
-		{"not declared, too few to know", known, 5 * time.Minute, 2, 0, 0, 0},
-		{"less often than declared", sensor, 30 * time.Minute, 30, 0, 21 * 29 * time.Minute / 10, 64 * time.Minute},
-		{"more often than declared", sensor, time.Minute, 30, 0, tooLong - time.Second, tooLong + 2*time.Second},
+		{"not declared", known, gapsOf(5), 30, 0, true, 21 * 5 * time.Minute / 10, 11 * time.Minute},
+		{"not declared, with losses", known, gapsOf(5), 30, 4, false, 21 * time.Minute / 10, 3 * time.Minute},
+		{"not declared, too few to know", known, gapsOf(5), 2, 0, true, 0, 0},
+		{"not declared, of events", known, gapsOf(37, 1, 1, 1), 40, 0, true, 40 * time.Minute, 5 * time.Hour},
+		{"less often than declared", sensor, gapsOf(30), 30, 0, false, 21 * 29 * time.Minute / 10, 64 * time.Minute},
+		{"more often than declared", sensor, gapsOf(1), 30, 0, true, tooLong - time.Second, tooLong + 2*time.Second},
+		{"declared, and irregular", sensor, gapsOf(1, 1, 1, 20), 40, 0, true, tooLong - time.Second, tooLong + 2*time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -158,17 +163,19 @@ func TestIntervalIsLearned(t *testing.T) {
 				i, stop := start(t, p)
 				defer stop()
 				p.alive(i, 5*time.Second)
+				var gap time.Duration
 				for k := range c.times {
 					u := good(uint64(k + 1))
 					u.DevEUI, u.Time, u.Lost = c.device, time.Now().UTC(), c.lost
 					i.Receive(t.Context(), topicUp, batchOf(u))
-					p.alive(i, c.every)
+					gap = c.gaps[k%len(c.gaps)]
+					p.alive(i, gap)
 				}
-				last := time.Now().Add(-c.every)
-				if rows := p.rows(c.device.String()); len(rows) > 0 && c.every < tooLong && c.lost == 0 {
-					t.Errorf("noted %+v, while it is heard every %v", rows, c.every)
+				last := time.Now().Add(-gap)
+				if rows := p.rows(c.device.String()); len(rows) > 0 && c.quiet {
+					t.Errorf("noted %+v, while it is heard", rows)
 				}
-				p.alive(i, 24*time.Hour)
+				p.alive(i, 6*time.Hour)
 				var at time.Duration
 				if rows := p.rows(c.device.String()); len(rows) > 0 {
 					at = rows[len(rows)-1].Time.Sub(last)
@@ -179,6 +186,40 @@ func TestIntervalIsLearned(t *testing.T) {
 			})
 		})
 	}
+}
+
+func gapsOf(minutes ...time.Duration) []time.Duration {
+	for k := range minutes {
+		minutes[k] *= time.Minute
+	}
+	return minutes
+}
+
+// A silence is hardly taken for the new interval: the next one is noticed, too.
+func TestSilenceIsNotLearned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		i, stop := start(t, p)
+		defer stop()
+		for range 6 {
+			p.alive(i, tenMinutes)
+			p.hear(t, i, sensor)
+		}
+		p.alive(i, 24*time.Hour)
+		p.wantSilent(t, i, sensor.String())
+		p.pass(24 * time.Hour) // without the edge
+		p.wantSilent(t, i, sensor.String(), "rathaus")
+		p.alive(i, time.Minute)
+		p.pass(2 * time.Minute)
+		p.wantSilent(t, i, sensor.String(), "rathaus") // soon again
+		for range 3 {
+			p.hear(t, i, sensor)
+			p.alive(i, tenMinutes)
+		}
+		p.wantSilent(t, i)
+		p.alive(i, 3*tenMinutes/2)
+		p.wantSilent(t, i, sensor.String())
+	})
 }
 
 // Of what an edge serves nobody can tell while it is silent, and when it is back
@@ -221,6 +262,26 @@ func TestSilentEdgeSpeaksForWhatIsBehindIt(t *testing.T) {
 		p.wantSilent(t, i, uplink.EUI{4}.String())
 		p.alive(i, 4*time.Second)
 		p.wantSilent(t, i, uplink.EUI{4}.String(), sensor.String())
+	})
+}
+
+// What was due while its edge was silent, be it ever so short, gets its time.
+func TestEdgeThatIsSilentForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		i, stop := start(t, p)
+		defer stop()
+		p.hear(t, i, sensor)
+		p.pass(30 * time.Second)
+		for range 19 {
+			i.Status(topicStatus, true)
+			p.pass(time.Minute)
+		}
+		i.Status(topicStatus, true)
+		p.pass(128 * time.Second)
+		p.wantSilent(t, i, "rathaus")
+		p.alive(i, tenMinutes)
+		p.wantSilent(t, i)
 	})
 }
 
@@ -270,11 +331,19 @@ func TestNothingIsSilentWhileNothingCanBeHeard(t *testing.T) {
 					}
 				})
 				p.hear(t, i, known)
-				p.pass(3 * time.Hour)
+				if c.deaf {
+					p.pass(3 * time.Hour)
+				} else {
+					p.alive(i, 3*time.Hour)
+				}
 				p.wantSilent(t, i)
 				p.set(func() { p.deaf, p.fail = false, nil })
+				if c.deaf {
+					p.pass(2 * time.Minute) // until the edge is heard again
+					p.wantSilent(t, i)
+				}
 				back := time.Now()
-				p.alive(i, tooLong-time.Second)
+				p.alive(i, time.Until(back.Add(tooLong-time.Second)))
 				p.wantSilent(t, i)
 				p.alive(i, lastRetry+5*time.Second)
 				p.wantSilent(t, i, sensor.String())
@@ -308,6 +377,25 @@ func TestHeardByAnotherReplica(t *testing.T) {
 		if len(p.noted) != 1 || p.noted[0].LastHeard != last.Truncate(time.Second).UTC() {
 			t.Errorf("noted %+v, want that it was heard last at %v", p.noted, last)
 		}
+	})
+}
+
+// What another replica has stored counts for each of those that are due together.
+func TestSeveralDueTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		other := p.known[sensor]
+		other.Number, other.Interval = 2, time.Hour // due after 126 minutes
+		p.known[uplink.EUI{4}] = other
+		i, stop := start(t, p)
+		defer stop()
+		began := time.Now()
+		p.alive(i, 100*time.Minute)
+		p.set(func() { p.heard = map[uplink.EUI]time.Time{{4}: time.Now()} })
+		p.alive(i, 5*time.Minute)
+		p.hear(t, i, sensor) // due then, too
+		p.alive(i, time.Until(began.Add(128*time.Minute)))
+		p.wantSilent(t, i, sensor.String())
 	})
 }
 
@@ -376,12 +464,12 @@ func TestRowsOfOthersAreCleared(t *testing.T) {
 		{"from before", -time.Hour, 5 * time.Minute},
 		{"by another replica", 2 * time.Minute, 5 * time.Minute},
 		{"from before, heard at once", -time.Hour, 0},
-		{"by another replica, heard before that is known", 2 * time.Minute, 2*time.Minute + 2*time.Second},
+		{"by another replica, heard before that is known", 65 * time.Second, 70 * time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := watched()
-				p.pass(time.Second)
+				p.pass(1900 * time.Millisecond)
 				began := time.Now()
 				if c.noted < 0 {
 					p.silent = left(began.Add(c.noted))
@@ -397,7 +485,7 @@ func TestRowsOfOthersAreCleared(t *testing.T) {
 				if c.hear > c.noted+knownEvery && c.hear > knownEvery {
 					p.wantSilent(t, i, sensor.String(), gateway.String(), "rathaus")
 				}
-				p.pass(time.Second) // the time of an uplink is later then
+				p.pass(200 * time.Millisecond) // it is another second then
 				p.hear(t, i, sensor)
 				p.alive(i, knownEvery+2*lookEvery)
 				p.wantSilent(t, i)
@@ -451,10 +539,15 @@ func TestEdgeThatIsGone(t *testing.T) {
 		i.Status(topicStatus, true)
 		p.pass(lookEvery)
 		p.wantSilent(t, i)
+		last := p.hear(t, i, sensor)
 		p.alive(i, 20*time.Minute)
 		if p.wantSilent(t, i); len(p.noted) != 2 {
 			t.Errorf("noted %+v, want that it was silent and is back", p.noted)
 		}
+		p.alive(i, time.Until(last.Truncate(time.Second).Add(tooLong-time.Second/2))) // a device is due in that moment
+		i.Status(topicStatus, false)
+		p.pass(time.Minute)
+		p.wantSilent(t, i, "rathaus")
 	})
 }
 
@@ -477,9 +570,100 @@ func TestGatewayFallsSilent(t *testing.T) {
 			p.noted[0].Sender != devices.SenderGateway || p.noted[0].Edge != "rathaus" || metric(t, i, `silent{sender="gateway"}`) != "1" {
 			t.Errorf("events %+v on %q, noted %+v", p.events, p.topics, p.noted)
 		}
-		i.Gateway(topicGateway)
-		p.pass(lookEvery)
+		for range 60 { // which are a word of its edge, too
+			i.Gateway(topicGateway)
+			i.Gateway(other)
+			p.pass(10 * time.Second)
+			p.wantSilent(t, i)
+		}
+	})
+}
+
+// Edges may tell of any number of gateways; so many are remembered.
+func TestGatewaysAreBounded(t *testing.T) {
+	i := on(&platform{})
+	for k := range maxOthers + 10 {
+		i.Gateway(uplink.Topic{Edge: "rathaus", Kind: uplink.KindGateway, EUI: uplink.EUI{8, byte(k >> 16), byte(k >> 8), byte(k)}})
+	}
+	if n := len(i.silence.others); n != maxOthers {
+		t.Errorf("%d gateways and edges are remembered, want %d", n, maxOthers)
+	}
+}
+
+// Behind an edge that another replica knows to be silent nobody can tell either.
+func TestEdgeThatOnlyAnotherReplicaKnows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		d := p.known[sensor]
+		d.Edge = "bauhof"
+		p.known[sensor] = d
+		p.silent = []devices.SenderState{{Time: time.Now(), Sender: devices.SenderEdge, ID: "bauhof", Edge: "bauhof", Silent: true, Interval: time.Minute}}
+		i, stop := start(t, p)
+		defer stop()
+		p.alive(i, 2*tooLong)
+		p.wantSilent(t, i, "bauhof")
+		p.set(func() { p.silent = nil })
+		p.alive(i, 2*knownEvery)
+		p.wantSilent(t, i, sensor.String())
+	})
+}
+
+// Devices of another network are not silent while there is no connection to it,
+// nor before they could be heard again.
+func TestSilenceOfAnotherNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		d := p.known[sensor]
+		d.Edge = "nachbar"
+		p.known[sensor] = d
+		connected := true
+		i := on(p)
+		i.Source(ServerConfig{Name: "nachbar", Decoder: &server{}, Hearing: func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return connected
+		}})
+		defer run(t, i)()
+		p.alive(i, 15*time.Minute)
+		p.set(func() { connected = false })
+		p.alive(i, 2*time.Hour)
 		p.wantSilent(t, i)
+		p.set(func() { connected = true })
+		p.alive(i, tooLong-time.Second)
+		p.wantSilent(t, i)
+		p.alive(i, 5*time.Second)
+		p.wantSilent(t, i, sensor.String())
+		if p.topics[0] != "modellregion/v1/nachbar/road/event" {
+			t.Errorf("event on %q", p.topics)
+		}
+	})
+}
+
+// A gateway may tell of itself less often than once a minute.
+func TestGatewayThatTellsSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{}
+		i, stop := start(t, p)
+		defer stop()
+		seldom := topicGateway
+		seldom.EUI = uplink.EUI{8}
+		for range 40 {
+			i.Gateway(seldom)
+			p.alive(i, 5*time.Minute)
+		}
+		p.set(func() { p.noted = nil })
+		for range 10 {
+			i.Gateway(seldom)
+			p.alive(i, 5*time.Minute)
+		}
+		if len(p.noted) > 0 {
+			t.Errorf("noted %+v, though it is heard as ever", p.noted)
+		}
+		p.alive(i, 6*time.Minute)
+		p.wantSilent(t, i, seldom.EUI.String())
+		if d := p.noted[0].Interval; d < 4*time.Minute || d > 5*time.Minute {
+			t.Errorf("noted an interval of %v, want some five minutes", d)
+		}
 	})
 }
 
@@ -505,6 +689,8 @@ func TestDisabledDeviceIsNotSilent(t *testing.T) {
 				p.alive(i, tooLong/2)
 				p.set(func() { c.change(p) })
 				i.DevicesChanged()
+				p.alive(i, 2*lookEvery)
+				i.silence.heardDevice(1, sensor, time.Now(), 0) // it sends all the same
 				p.alive(i, 3*tooLong)
 				if p.wantSilent(t, i); len(p.noted) > 0 {
 					t.Errorf("noted %+v", p.noted)
@@ -517,7 +703,11 @@ func TestDisabledDeviceIsNotSilent(t *testing.T) {
 				p.wantSilent(t, i, sensor.String())
 				p.set(func() { c.change(p) })
 				i.DevicesChanged()
-				p.alive(i, 5*knownEvery)
+				p.alive(i, 2*lookEvery)
+				if n := metric(t, i, `silent{sender="device"}`); c.name == "disabled" && n != "0" {
+					t.Errorf("%s devices are counted as silent at once, want none", n)
+				}
+				p.alive(i, knownEvery)
 				if n := metric(t, i, `silent{sender="device"}`); n != "0" {
 					t.Errorf("%s devices are counted as silent, want none", n)
 				}
@@ -600,5 +790,14 @@ func TestLateUplinkEndsASilence(t *testing.T) {
 		if len(rows) < 2 || rows[1].Silent || !rows[1].Time.After(rows[0].Time) {
 			t.Errorf("noted %+v, want that it is back, later than that it was silent", rows)
 		}
+		last = p.hear(t, i, sensor)
+		for k := range time.Duration(2 * learnAfter) { // that are nothing new
+			u.Time = last.Add(-k * time.Minute)
+			i.Receive(t.Context(), topicUp, batchOf(u))
+		}
+		p.alive(i, tooLong-time.Minute)
+		p.wantSilent(t, i)
+		p.alive(i, 2*time.Minute)
+		p.wantSilent(t, i, sensor.String())
 	})
 }

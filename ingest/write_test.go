@@ -368,6 +368,37 @@ func TestSearchDoesNotBlameForAnOutage(t *testing.T) {
 	})
 }
 
+// What goes to the dead letters is confirmed when they are kept; those that even
+// they cannot take are counted, and hold up nobody.
+func TestDeadLettersAreKeptBeforeTheConfirmation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &platform{buryFail: errors.New("away")}
+		i, stop := start(t, p)
+		defer stop()
+		bad := good(2)
+		bad.Readings = []uplink.Reading{{Quantity: "voltage", Value: -1}}
+		i.Receive(t.Context(), topicUp, batchOf(good(1), bad))
+		p.pass(time.Hour)
+		if len(p.confirmed) > 0 || i.Ready() == nil || len(p.reports) != 2 {
+			t.Errorf("confirmed %v with %d reports stored, Ready says %v", p.confirmed, len(p.reports), i.Ready())
+		}
+		p.set(func() { p.buryFail = nil })
+		p.pass(lastRetry)
+		if !slices.Equal(p.seqs("rathaus"), []uint64{1, 2}) || len(p.letters) != 1 || i.Ready() != nil {
+			t.Errorf("confirmed %v, dead letters %+v, Ready says %v", p.confirmed, p.letters, i.Ready())
+		}
+		p.set(func() {
+			p.buryFail = &devices.WriteError{Fault: devices.FaultRefused, Lost: 1, Err: errors.New("unable to parse")}
+		})
+		bad.Seq = 3
+		i.Receive(t.Context(), topicUp, batchOf(bad))
+		p.pass(time.Second)
+		if !slices.Equal(p.seqs("rathaus"), []uint64{1, 2, 3}) || metric(t, i, "dead_letters_lost_total") != "1" || i.Ready() != nil {
+			t.Errorf("confirmed %v, %s lost, Ready says %v", p.confirmed, metric(t, i, "dead_letters_lost_total"), i.Ready())
+		}
+	})
+}
+
 // foreignDevices are devices of the source "nachbar".
 func foreignDevices(n int) map[uplink.EUI]devices.Entry {
 	out := map[uplink.EUI]devices.Entry{}
