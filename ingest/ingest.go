@@ -60,7 +60,7 @@ type Config struct {
 	Edges     []string // that have to be heard
 
 	Retention  time.Duration // 90 days: how old an uplink may be
-	MaxLines   int           // 5000: points of one batch to the store
+	MaxLines   int           // 2500: points of one batch to the store
 	MaxAge     time.Duration // 200 ms: how long a batch waits for more,
 	Quiet      time.Duration // 5 ms: and how long after the last that came
 	Lanes      int           // 2: batches that are written at the same time
@@ -97,7 +97,7 @@ type Ingest struct {
 // New returns an Ingest that works once Run is called.
 func New(cfg Config) *Ingest {
 	setDefault(&cfg.Retention, 90*24*time.Hour)
-	setDefault(&cfg.MaxLines, 5000)
+	setDefault(&cfg.MaxLines, 2500)
 	setDefault(&cfg.MaxAge, 200*time.Millisecond)
 	setDefault(&cfg.Quiet, 5*time.Millisecond)
 	setDefault(&cfg.Lanes, 2)

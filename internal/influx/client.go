@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -32,6 +33,7 @@ type Client struct {
 	cfg    Config
 	now    func() time.Time
 	gzip   *sync.Pool // of *gzip.Writer; nil: writes are not compressed
+	lines  sync.Pool  // of *lines: those of Write, which are large
 }
 
 const (
@@ -86,9 +88,8 @@ func (c *Client) Ping(ctx context.Context) error {
 }
 
 // send writes points to a bucket in one request. Every error is, or wraps, a
-// *devices.WriteError. It keeps the buffer of l until the garbage collector
-// finds that the connection has finished with it, which may be after send
-// returns: so it must not be used again.
+// *devices.WriteError. After nil the lines may be used again; after an error the
+// connection may not have finished with them.
 func (c *Client) send(ctx context.Context, bucket string, l *lines) error {
 	if l.err != nil {
 		return fmt.Errorf("encode points for bucket %s: %w", bucket, l.err)
@@ -96,19 +97,24 @@ func (c *Client) send(ctx context.Context, bucket string, l *lines) error {
 	if len(l.buf) == 0 {
 		return nil
 	}
-	body, encoding := l.buf, ""
+	content, encoding := l.buf, ""
 	if c.gzip != nil {
-		body, encoding = c.compress(body), "gzip"
+		content, encoding = c.compress(content), "gzip"
 	}
 	service := c.influx.HTTPService()
 	to := service.ServerAPIURL() + "write?" + url.Values{"bucket": {bucket}, "org": {c.cfg.Org}, "precision": {"ns"}}.Encode()
-	failed := service.DoPostRequest(ctx, to, bytes.NewReader(body), func(req *http.Request) {
+	var open sync.WaitGroup // bodies that the transport reads
+	failed := service.DoPostRequest(ctx, to, nil, func(req *http.Request) {
 		req.Header.Set("Content-Type", "text/plain; charset=utf-8")
 		if encoding != "" {
 			req.Header.Set("Content-Encoding", encoding)
 		}
+		req.ContentLength = int64(len(content))
+		req.GetBody = func() (io.ReadCloser, error) { return newBody(content, &open), nil } // for a connection that was closed meanwhile
+		req.Body = newBody(content, &open)
 	}, written)
 	if failed == nil {
+		open.Wait()
 		return nil
 	}
 	var err error = failed
@@ -116,6 +122,27 @@ func (c *Client) send(ctx context.Context, bucket string, l *lines) error {
 		err = failed.Err
 	}
 	return fmt.Errorf("write to bucket %s: %w", bucket, writeError(err))
+}
+
+// body is what a request sends; the transport closes it when it has finished
+// with it (http.RoundTripper).
+type body struct {
+	bytes.Reader
+	open   *sync.WaitGroup
+	closed sync.Once
+}
+
+func newBody(content []byte, open *sync.WaitGroup) *body {
+	b := &body{open: open}
+	b.Reset(content)
+	open.Add(1)
+	return b
+}
+
+// Close implements io.Closer.
+func (b *body) Close() error {
+	b.closed.Do(b.open.Done)
+	return nil
 }
 
 // written accepts the one answer to a write that means that all of it is

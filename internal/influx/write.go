@@ -19,7 +19,11 @@ const bytesPerReport = 400
 // *devices.WriteError (writeError says which is which): the server may have
 // all, none or a part of the batch then.
 func (c *Client) Write(ctx context.Context, batch []devices.Report) error {
-	l := lines{buf: make([]byte, 0, len(batch)*bytesPerReport)}
+	l, used := c.lines.Get().(*lines)
+	if !used || cap(l.buf) < len(batch)*bytesPerReport {
+		l = &lines{buf: make([]byte, 0, len(batch)*bytesPerReport)}
+	}
+	l.buf, l.err = l.buf[:0], nil
 	marks := map[mark]bool{}
 	var last mark
 	for i := range batch {
@@ -31,9 +35,10 @@ func (c *Client) Write(ctx context.Context, batch []devices.Report) error {
 			marks[m], last = true, m
 		}
 	}
-	if err := c.send(ctx, Raw, &l); err != nil {
+	if err := c.send(ctx, Raw, l); err != nil {
 		return err
 	}
+	c.lines.Put(l)
 	// The marks follow in a request of their own: within one, the server
 	// writes days in any order, and a mark seen before its readings would
 	// have the window computed without them for ever.
