@@ -154,7 +154,7 @@ func TestGarbage(t *testing.T) {
 	eventually(t, "garbage in a batch", counted(`modellregion_ingest_dead_letters_total{reason="malformed"}`))
 	db := database(t, dir)
 	eventually(t, "dead letter in the database", func() bool {
-		letters, err := db.DeadLetters(ctx)
+		letters, err := db.CountDeadLetters(ctx)
 		return err == nil && letters["malformed"] == 1
 	})
 	// On a topic of others nothing gets through, and the client is thrown out.

@@ -27,7 +27,13 @@ const mqttPassword = "e2e-0123456789abcdef"
 
 func newMosquitto(t *testing.T, users ...string) *mosquitto {
 	t.Helper()
-	m := &mosquitto{t: t, binary: program(t, "mosquitto"), addr: freePort(t)}
+	return configureMosquitto(t, "", users...)
+}
+
+// configureMosquitto is newMosquitto with more lines of configuration.
+func configureMosquitto(t *testing.T, lines string, users ...string) *mosquitto {
+	t.Helper()
+	m := &mosquitto{t: t, binary: program(t, "mosquitto"), addr: lastingPort(t)}
 	dir := t.TempDir()
 	passwords := filepath.Join(dir, "passwords")
 	acl := filepath.Join(dir, "acl")
@@ -40,7 +46,8 @@ func newMosquitto(t *testing.T, users ...string) *mosquitto {
 			t.Fatalf("mosquitto_passwd: %v %s", err, out)
 		}
 	}
-	rights := "user platform\ntopic readwrite modellregion/v1/#\n" +
+	rights := "user platform\ntopic readwrite modellregion/v1/#\ntopic read application/#\n" +
+		"user " + sourceName + "\ntopic write application/#\n" +
 		"pattern write modellregion/v1/%u/+/up\npattern write modellregion/v1/%u/+/event\npattern write modellregion/v1/%u/status\n" +
 		"pattern write modellregion/v1/%u/gateway/+\npattern write modellregion/v1/%u/frame\n" +
 		"pattern read modellregion/v1/+/frame\npattern read modellregion/v1/%u/stored\npattern read modellregion/v1/%u/devices\npattern read modellregion/v1/%u/down/+\n"
@@ -51,7 +58,7 @@ func newMosquitto(t *testing.T, users ...string) *mosquitto {
 	}
 	for path, text := range map[string]string{ // "user" keeps the rights to its files; without root it is ignored
 		acl:      rights,
-		m.config: fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous false\npassword_file %s\nacl_file %s\npersistence false\nuser root\n", port, passwords, acl),
+		m.config: fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous false\npassword_file %s\nacl_file %s\npersistence false\nuser root\n%s", port, passwords, acl, lines),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -25,6 +25,9 @@ import (
 var programs string // folder of the built programs
 
 func TestMain(m *testing.M) {
+	if role := os.Getenv(influxRole); role != "" {
+		os.Exit(beInflux(role))
+	}
 	dir, err := os.MkdirTemp("", "modellregion-e2e-")
 	if err == nil {
 		build := exec.Command("go", "build", "-o", dir, "modellregion/cmd/modellregion", "modellregion/cmd/edge-gateway")
@@ -84,24 +87,38 @@ func start(t *testing.T, name string, args ...string) *process {
 	if !filepath.IsAbs(name) {
 		name = filepath.Join(programs, name)
 	}
-	p := &process{t: t, cmd: exec.Command(name, args...), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = locked{&p.mu, &p.out}, locked{&p.mu, &p.log}
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
+	p, err := launch(t, exec.Command(name, args...))
+	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+// launch is start for a command that is made ready by its caller, who deals
+// with the error.
+func launch(t *testing.T, cmd *exec.Cmd) (*process, error) {
+	t.Helper()
+	p := &process{t: t, cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = locked{&p.mu, &p.out}, locked{&p.mu, &p.log}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
 	go func() {
-		p.err = p.cmd.Wait()
+		p.err = cmd.Wait()
 		close(p.done)
 	}()
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
 			log := p.logged()
-			t.Logf("%s %v:\n%s", filepath.Base(name), args, log[max(0, len(log)-8000):])
+			t.Logf("%s %v:\n%s", filepath.Base(cmd.Path), cmd.Args[1:], log[max(0, len(log)-8000):])
 		}
 	})
-	return p
+	return p, nil
 }
 
 func (p *process) kill() {
