@@ -32,7 +32,7 @@ type Report struct {
 // DeadLetter is a message, or a part of one, that can never be stored as it
 // is, kept with the reason so that it can be looked at and replayed.
 type DeadLetter struct {
-	Time    time.Time // of the uplink where it is known, else of arrival; a store changes the part below a second
+	Time    time.Time // of the uplink where it is known, else of arrival, or the day of it; a store changes the part below a second
 	Edge    string    // or the name of the source; may be empty
 	Reason  string    // a short fixed word: "codec", "range", "unknown_device"
 	Why     string    // the same in words, with the values

@@ -29,9 +29,9 @@ func TestOutageOfTheDisk(t *testing.T) {
 		t.Errorf("CONFIRMED: %d uplinks while the disk was full", after.Confirmed-before.Confirmed)
 	}
 	o.influx.order(freeDisk)
-	// The log to which InfluxDB 1.8 and 2 write first goes on with the error of
-	// the full disk (tsm1.WALSegmentWriter has a bufio.Writer, which keeps its
-	// first), so somebody has to start them again.
+	// The log to which InfluxDB 1.8 writes first goes on with the error of the
+	// full disk (tsm1.WALSegmentWriter has a bufio.Writer, which keeps its
+	// first), so somebody has to start it again.
 	o.influx.order(restartInflux)
 	o.confirmed(1)
 	t.Logf("on the full disk %d uplinks new and %d sent again", after.Sent-before.Sent, after.Resent-before.Resent)

@@ -52,16 +52,16 @@ func (c *checker) message(it item, topic uplink.Topic, topicErr error, b *batch,
 		topicErr = fmt.Errorf("topic %q carries no uplinks", it.topic)
 	}
 	if topicErr != nil {
-		c.bury(b, devices.DeadLetter{Time: now, Reason: reasonTopic, Topic: it.topic, Message: string(it.payload)}, topicErr)
+		c.bury(b, devices.DeadLetter{Time: dayOf(now), Reason: reasonTopic, Topic: it.topic, Message: string(it.payload)}, topicErr)
 		return
 	}
 	decoded, refused, err := c.decoder.Decode(it.payload)
 	if err != nil {
-		c.bury(b, devices.DeadLetter{Time: now, Edge: topic.Edge, Reason: reasonFormat, Topic: it.topic, Message: string(it.payload)}, err)
+		c.bury(b, devices.DeadLetter{Time: dayOf(now), Edge: topic.Edge, Reason: reasonFormat, Topic: it.topic, Message: string(it.payload)}, err)
 		return
 	}
 	for _, r := range refused {
-		c.bury(b, devices.DeadLetter{Time: now, Edge: topic.Edge, Reason: reasonFormat, Topic: it.topic, Message: string(r.Raw)}, r.Err)
+		c.bury(b, devices.DeadLetter{Time: dayOf(now), Edge: topic.Edge, Reason: reasonFormat, Topic: it.topic, Message: string(r.Raw)}, r.Err)
 		if r.Seq > 0 {
 			b.stored(topic.Edge, decoded.Epoch, r.Seq)
 		}
@@ -81,7 +81,7 @@ func (c *checker) uplink(from origin, u *uplink.Uplink, b *batch, now time.Time)
 	whole := func(reason string, err error) bool {
 		letter := devices.DeadLetter{Time: u.Time, Edge: from.edge, Reason: reason, Topic: from.topic, Device: u.DevEUI.String(), Message: string(u.AppendJSON(nil))}
 		if !c.timely(u.Time, now) {
-			letter.Time = now
+			letter.Time = dayOf(now)
 		}
 		c.bury(b, letter, err)
 		return false
@@ -188,6 +188,11 @@ func validChannel(s string) bool {
 	}
 	return true
 }
+
+// dayOf is the time of a dead letter that has none of its own. It is the same
+// when the edge sends again, because its confirmation was lost, and so is the
+// letter.
+func dayOf(now time.Time) time.Time { return now.UTC().Truncate(24 * time.Hour) }
 
 func (i *Ingest) timely(t, now time.Time) bool {
 	return t.After(now.Add(-i.cfg.Retention)) && t.Before(now.Add(maxAhead))

@@ -428,6 +428,29 @@ func TestLargeBatchesAreSplit(t *testing.T) {
 	})
 }
 
+// What is sent again because its confirmation was lost is the same dead letter,
+// also when it has no time of its own.
+func TestDeadLetterOfAResendIsTheSame(t *testing.T) {
+	wrong := good(1)
+	wrong.Time = time.Unix(60, 0).UTC()
+	for name, payload := range map[string][]byte{"wrong time": batchOf(wrong), "garbage": []byte("garbage")} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &platform{}
+				i, stop := start(t, p)
+				defer stop()
+				for range 2 {
+					i.Receive(t.Context(), topicUp, payload)
+					p.pass(10 * time.Minute)
+				}
+				if len(p.letters) != 2 || p.letters[0] != p.letters[1] {
+					t.Errorf("dead letters %+v, want twice the same", p.letters)
+				}
+			})
+		})
+	}
+}
+
 func FuzzCheck(f *testing.F) {
 	f.Add(topicUp, batchOf(good(1)))
 	f.Add("modellregion/v1/rathaus/energy/up", []byte(`{"v":1,"epoch":"a","uplinks":[{"seq":1},null]}`))

@@ -76,7 +76,7 @@ func (s *Source) Receive(ctx context.Context, connection uint64, topic string, p
 	now := time.Now()
 	switch {
 	case err != nil:
-		f.letter, f.err = &devices.DeadLetter{Time: now, Edge: s.cfg.Name, Reason: reasonFormat, Topic: topic, Message: string(payload)}, err
+		f.letter, f.err = &devices.DeadLetter{Time: dayOf(now), Edge: s.cfg.Name, Reason: reasonFormat, Topic: topic, Message: string(payload)}, err
 	case ev.Kind == uplink.ServerJoin:
 		s.heard(&ev.Uplink)
 		a.send()

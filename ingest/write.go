@@ -220,12 +220,12 @@ func partJSON(r *devices.Report) []byte {
 	return u.AppendJSON(nil)
 }
 
-// buryReport makes a dead letter of a report, under the present time: its own
-// may be what the store refuses.
+// buryReport makes a dead letter of a report, under the present day: its own
+// time may be what the store refuses.
 func (i *Ingest) buryReport(b *batch, n int, message string, err error) {
 	from := b.origins[n]
 	i.bury(b, devices.DeadLetter{
-		Time: time.Now(), Edge: from.edge, Reason: reasonRefused, Topic: from.topic, Device: b.reports[n].Device.String(), Message: message,
+		Time: dayOf(time.Now()), Edge: from.edge, Reason: reasonRefused, Topic: from.topic, Device: b.reports[n].Device.String(), Message: message,
 	}, err)
 }
 
