@@ -30,14 +30,22 @@ type Device struct {
 	Profile      string // id of its Profile
 	Edge         string // name of the edge gateway that serves it
 	Place        Place
+	District     string  // of the municipality: "Schloß Neuhaus"; may be empty
+	Road         string  // or a stretch of it, as its authority calls it: "B 64, Abschnitt 12"; may be empty
 	Segment      Segment // the stretch of road it watches; empty when it watches its place
 	Visibility   Visibility
-	Owner        string            // whose it is, for the operator: "Tiefbauamt"; may be empty
-	Disabled     bool              // known, but neither served nor published
-	Variables    map[string]string // what its codec is told of it, as variables in LoRa Alliance TS013
-	Keys         Keys
-	ResetFCnt    bool   // ABP: a frame counter that begins anew is accepted, at the price of replay protection
-	Nonces       uint32 // OTAA: rises when the DevNonces used so far are to be forgotten
+	Owner        string // whose it is, for the operator: "Tiefbauamt"; may be empty
+	// Connection is the connection user whose meter it is, a pseudonym of the
+	// operator's; empty unless it is a household meter. Those are personal data:
+	// never public, and aggregated by Group alone, with others.
+	Connection string
+	Group      string // of households that are published together; fixed for a year
+
+	Disabled  bool              // known, but neither served nor published
+	Variables map[string]string // what its codec is told of it, as variables in LoRa Alliance TS013
+	Keys      Keys
+	ResetFCnt bool   // ABP: a frame counter that begins anew is accepted, at the price of replay protection
+	Nonces    uint32 // OTAA: rises when the DevNonces used so far are to be forgotten
 }
 
 // Place is a point in WGS 84, degrees north and east.

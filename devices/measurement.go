@@ -76,8 +76,18 @@ type Aggregate struct {
 	Sum      float64 // of a count
 	First    float64 // of a meter: reading at the begin of the window
 	Last     float64 // of a meter: reading at its end; Sum is the difference
-	Mode     float64 // of a category: the most frequent code
-	Coverage float64 // received ÷ expected readings, 0 to 1
+	Mode     float64 // of a category: the code that took most of the time
+
+	Percentiles []Percentile // of a gauge, those that its dataset wants
+	Shares      []float64    // of a category: share of the time that each code took, 0 to 1, by code; nil where not known
+	Suppressed  bool         // a privacy rule forbids to tell: no number is set
+	Coverage    float64      // received ÷ expected readings, 0 to 1
+}
+
+// Percentile is the value that P percent of the readings do not exceed.
+type Percentile struct {
+	P     int // 1 to 99
+	Value float64
 }
 
 // Value returns the one number that stands for the window: the mean of a
@@ -100,6 +110,9 @@ type Station struct {
 	ID           string
 	Name         string
 	Municipality string
+	District     string // of the municipality; may be empty
+	Road         string // or stretch of it, as its authority calls it; may be empty
 	Domain       uplink.Domain
 	Place        Place
+	Segment      Segment // the stretch of road that is watched; may be empty
 }

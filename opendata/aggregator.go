@@ -186,7 +186,7 @@ func (a *Aggregator) take(marks []devices.DirtyMark) {
 			if d.Domain != m.Domain {
 				continue
 			}
-			for start := m.Window.UTC().Truncate(d.Window); start.Before(end); start = start.Add(d.Window) {
+			for start := m.Window.UTC().Truncate(time.Duration(d.Base())); start.Before(end); start = start.Add(time.Duration(d.Base())) {
 				a.dirty[i][start] = struct{}{}
 			}
 		}
@@ -206,7 +206,7 @@ func (a *Aggregator) forget() {
 // compute recomputes the dirty windows. One that fails stays dirty.
 func (a *Aggregator) compute(ctx context.Context) error {
 	for i := range a.cfg.Datasets {
-		window := a.cfg.Datasets[i].Window
+		window := time.Duration(a.cfg.Datasets[i].Base())
 		starts := slices.SortedFunc(maps.Keys(a.dirty[i]), time.Time.Compare)
 		for _, span := range batches(starts, window) {
 			if err := a.recompute(ctx, i, span); err != nil {
@@ -237,7 +237,7 @@ func batches(starts []time.Time, window time.Duration) []devices.Span {
 // says now.
 func (a *Aggregator) recompute(ctx context.Context, dataset int, span devices.Span) error {
 	d := &a.cfg.Datasets[dataset]
-	rows, err := a.cfg.Raw.Aggregate(ctx, d.Domain, span, d.Window)
+	rows, err := a.cfg.Raw.Aggregate(ctx, d.Domain, span, time.Duration(d.Base()))
 	if err != nil {
 		return fmt.Errorf("aggregate dataset %s from %s to %s: %w", d.ID, span.Start.Format(time.RFC3339), span.End.Format(time.RFC3339), err)
 	}
@@ -249,7 +249,7 @@ func (a *Aggregator) recompute(ctx context.Context, dataset int, span devices.Sp
 	for i := range rows {
 		a.pending[dayKey{dataset, DayOf(rows[i].Start)}] = struct{}{}
 	}
-	if err := a.cfg.Open.Put(ctx, d.ID, d.Window, rows); err != nil {
+	if err := a.cfg.Open.Put(ctx, d.ID, time.Duration(d.Base()), rows); err != nil {
 		return fmt.Errorf("store %d windows of dataset %s: %w", len(rows), d.ID, err)
 	}
 	a.cfg.Latest.Put(d.ID, rows, time.Now())
@@ -268,7 +268,7 @@ func (a *Aggregator) publishable(d *Dataset, rows []devices.Aggregate) []devices
 		if !public[row.Station] || !d.Has(row.Quantity) || row.Count == 0 {
 			continue
 		}
-		row.Coverage = coverage(row.Count, d.Window, a.cfg.Directory.Interval(row.Station, row.Quantity))
+		row.Coverage = coverage(row.Count, time.Duration(d.Base()), a.cfg.Directory.Interval(row.Station, row.Quantity))
 		kept = append(kept, row)
 	}
 	slices.SortFunc(kept, Compare)

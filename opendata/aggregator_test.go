@@ -228,7 +228,7 @@ func TestMarksTouchWindows(t *testing.T) {
 	at := time.Date(2026, 11, 23, 10, 45, 0, 0, time.UTC)
 	for window, want := range map[time.Duration]int{time.Minute: 15, 15 * time.Minute: 1, time.Hour: 1} {
 		a := newTestAggregator(newFake())
-		a.cfg.Datasets[0].Window = window
+		a.cfg.Datasets[0].Windows = []Window{Window(window)}
 		mark := devices.DirtyMark{Domain: a.cfg.Datasets[0].Domain, Window: at}
 		a.take([]devices.DirtyMark{mark, mark})
 		_, ok := a.dirty[0][at.Truncate(window)]

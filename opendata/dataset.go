@@ -24,17 +24,33 @@ func (t Text) In(lang string) string {
 }
 
 // Dataset declares one published table: quantities of one domain, aggregated
-// over windows of one length.
+// over windows.
 type Dataset struct {
-	ID          string // part of URLs, file names and storage: a-z, 0-9 and inner hyphens
-	Domain      uplink.Domain
-	Title       Text
-	Description Text
-	Quantities  []string      // names as in package devices, the most telling first
-	Window      time.Duration // divides or is a multiple of devices.DirtyWindow, and divides an hour
-	Licence     Licence
-	Publisher   string // who answers for the data: "Stadt Paderborn"
+	ID          string        `yaml:"id"` // part of URLs, file names and storage: a-z, 0-9 and inner hyphens
+	Domain      uplink.Domain `yaml:"domain"`
+	Title       Text          `yaml:"title"`
+	Description Text          `yaml:"description"`
+	Quantities  []string      `yaml:"quantities"`  // names as in package devices, the most telling first
+	Windows     []Window      `yaml:"windows"`     // the shortest first
+	Grouping    Grouping      `yaml:"grouping"`    // empty: by station
+	Percentiles []int         `yaml:"percentiles"` // of gauges, 1 to 99, ascending
+	Licence     Licence       `yaml:"licence"`
+	Publisher   string        `yaml:"publisher"`  // who answers for the data: "Stadt Paderborn"; empty: that of the region
+	Contact     string        `yaml:"contact"`    // empty: that of the region
+	Themes      []string      `yaml:"themes"`     // EU data themes: TRAN, ENER, ENVI …
+	Households  *Households   `yaml:"households"` // makes it one of the consumption of household meters; nil: none of them is in it
 }
+
+// Households is the privacy rule of a dataset of household meters. What it
+// leaves out has the values of docs: K 5, Delay 24 h.
+type Households struct {
+	K     int           `yaml:"k"`     // least number of connection users in a published cell; at least 5 (MsbG §52)
+	Delay time.Duration `yaml:"delay"` // after the end of a day until it is published; at least 24 h
+	Total bool          `yaml:"total"` // also publish the day's sum of each municipality
+}
+
+// Base returns the shortest window, which charts and the latest values show.
+func (d *Dataset) Base() Window { return d.Windows[0] }
 
 // Licence is what users may do with a dataset.
 type Licence struct {
@@ -63,8 +79,8 @@ func (d *Dataset) Check() error {
 		return fmt.Errorf("dataset id %.64q: want 1 to 64 of a-z, 0-9 and inner hyphens, like verkehr", d.ID)
 	case !d.Domain.Valid():
 		return fmt.Errorf("dataset %s: unknown domain %q, want one of %v", d.ID, d.Domain, uplink.Domains())
-	case d.Window <= 0 || time.Hour%d.Window != 0 || devices.DirtyWindow%d.Window != 0 && d.Window%devices.DirtyWindow != 0:
-		return fmt.Errorf("dataset %s: window %s, want one that divides an hour and fits 15 minutes, like 15m", d.ID, d.Window)
+	case len(d.Windows) == 0:
+		return fmt.Errorf("dataset %s: no windows, want some of 1m, 15m, 1h, 1d", d.ID)
 	case len(d.Quantities) == 0:
 		return fmt.Errorf("dataset %s: no quantities", d.ID)
 	}
@@ -113,11 +129,11 @@ func CheckAll(datasets []Dataset) error {
 // it. A mean over directions of wind or over decibels would be wrong, since a
 // window's mean is arithmetic. Batteries are the operator's business.
 func Defaults() []Dataset {
-	const window = 15 * time.Minute
+	windows := []Window{Quarter, Hour, Day24}
 	zero := DataLicenceZero()
 	return []Dataset{
 		{
-			ID: "verkehr", Domain: uplink.Traffic, Window: window, Licence: zero,
+			ID: "verkehr", Domain: uplink.Traffic, Windows: windows, Licence: zero,
 			Title: Text{"Verkehr", "Traffic"},
 			Description: Text{
 				"Wie viele Fahrzeuge, Fahrräder und Fußgänger an den Zählstellen vorbeikommen und wie schnell gefahren wird. Gezählt wird je Fahrstreifen; die Geschwindigkeit ist das Mittel der gemeldeten Werte.",
@@ -127,7 +143,7 @@ func Defaults() []Dataset {
 				"vehicle_count_motorcycle", "vehicle_count_bicycle", "pedestrian_count", "speed_p85"},
 		},
 		{
-			ID: "energienetz", Domain: uplink.Energy, Window: window, Licence: zero,
+			ID: "energienetz", Domain: uplink.Energy, Windows: windows, Licence: zero,
 			Title: Text{"Energienetz", "Power grid"},
 			Description: Text{
 				"Spannung und Frequenz im Niederspannungsnetz und die Auslastung der Ortsnetztransformatoren. Leistungen und Verbräuche einzelner Anschlüsse werden nicht veröffentlicht.",
@@ -136,7 +152,7 @@ func Defaults() []Dataset {
 			Quantities: []string{"voltage", "frequency", "load"},
 		},
 		{
-			ID: "strassenzustand", Domain: uplink.Road, Window: window, Licence: zero,
+			ID: "strassenzustand", Domain: uplink.Road, Windows: windows, Licence: zero,
 			Title: Text{"Straßenzustand", "Road conditions"},
 			Description: Text{
 				"Temperatur und Zustand der Fahrbahn: trocken, feucht, nass, Schnee oder Eis, mit Wasserfilm, Griffigkeit und Ebenheit.",
@@ -145,7 +161,7 @@ func Defaults() []Dataset {
 			Quantities: []string{"surface_temperature", "surface_state", "freezing_temperature", "water_film", "ice_fraction", "friction", "roughness_iri"},
 		},
 		{
-			ID: "umwelt", Domain: uplink.Environment, Window: window, Licence: zero,
+			ID: "umwelt", Domain: uplink.Environment, Windows: windows, Licence: zero,
 			Title: Text{"Umwelt", "Environment"},
 			Description: Text{
 				"Luft und Wetter: Temperatur, Feuchte, Luftdruck, Feinstaub, Stickstoffdioxid, Ozon, Niederschlag und Windgeschwindigkeit.",

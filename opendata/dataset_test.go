@@ -23,7 +23,7 @@ func TestCheck(t *testing.T) {
 	for want, spoil := range map[string]func(*Dataset){
 		"id":               func(d *Dataset) { d.ID = "../verkehr" },
 		"domain":           func(d *Dataset) { d.Domain = "health" },
-		"window":           func(d *Dataset) { d.Window = 7 * time.Minute },
+		"window":           func(d *Dataset) { d.Windows = nil },
 		"no quantities":    func(d *Dataset) { d.Quantities = nil },
 		"unknown quantity": func(d *Dataset) { d.Quantities = []string{"luck"} },
 		"belongs to":       func(d *Dataset) { d.Quantities = []string{"voltage"} },

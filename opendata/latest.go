@@ -46,8 +46,8 @@ func NewLatest() *Latest { return &Latest{sets: map[string]*latestSet{}} }
 func (l *Latest) Load(ctx context.Context, r Reader, datasets []Dataset, now time.Time) error {
 	for i := range datasets {
 		d := &datasets[i]
-		span := devices.Span{Start: now.Add(-Recent).Truncate(d.Window).UTC(), End: now.Truncate(d.Window).Add(d.Window).UTC()}
-		rows, err := r.Windows(ctx, d.ID, d.Window, span, "")
+		span := devices.Span{Start: now.Add(-Recent).Truncate(time.Duration(d.Base())).UTC(), End: now.Truncate(time.Duration(d.Base())).Add(time.Duration(d.Base())).UTC()}
+		rows, err := r.Windows(ctx, d.ID, time.Duration(d.Base()), span, "")
 		if err != nil {
 			return fmt.Errorf("read last windows of dataset %s: %w", d.ID, err)
 		}

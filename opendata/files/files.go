@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"modellregion/devices"
 	"modellregion/opendata"
@@ -106,7 +107,7 @@ func (f *Files) stations() map[string]devices.Station {
 
 func (f *Files) publish(ctx context.Context, d *opendata.Dataset, days []opendata.Day, stations map[string]devices.Station) error {
 	for _, day := range days {
-		rows, err := f.cfg.Reader.Windows(ctx, d.ID, d.Window, day.Span(), "")
+		rows, err := f.cfg.Reader.Windows(ctx, d.ID, time.Duration(d.Base()), day.Span(), "")
 		if err != nil {
 			return fmt.Errorf("read %s of dataset %s: %w", day, d.ID, err)
 		}

@@ -46,7 +46,7 @@ func quantity(t testing.TB, name string) *devices.Quantity {
 var t0 = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
 
 // allKinds is a dataset that no region has: one quantity of each kind.
-var allKinds = opendata.Dataset{ID: "alles", Window: 15 * time.Minute, Licence: opendata.DataLicenceZero(),
+var allKinds = opendata.Dataset{ID: "alles", Windows: []opendata.Window{opendata.Quarter}, Licence: opendata.DataLicenceZero(),
 	Title:      opendata.Text{De: "Alles", En: "Everything"},
 	Quantities: []string{"vehicle_count", "speed_mean", "energy_import", "surface_state"}}
 

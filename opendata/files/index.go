@@ -65,7 +65,7 @@ func (f *Files) describe() error {
 		ix.Datasets = append(ix.Datasets, indexDataset{
 			ID: d.ID, Title: bilingual(d.Title), Description: bilingual(d.Description), Publisher: d.Publisher,
 			Licence: d.Licence.ID, LicenceName: d.Licence.Name, LicenceURL: d.Licence.URL,
-			WindowS: int(d.Window / time.Second), Quantities: d.Quantities, Columns: header, Files: list,
+			WindowS: int(time.Duration(d.Base()) / time.Second), Quantities: d.Quantities, Columns: header, Files: list,
 		})
 	}
 	data, err := json.MarshalIndent(ix, "", "  ")

@@ -129,7 +129,7 @@ func (p *portal) series(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "no dataset of station %s has the quantity %.64q", station.ID, query.Get("quantity"))
 		return
 	}
-	span, err := parseSpan(query, p.chartSpan(d), d.Window)
+	span, err := parseSpan(query, p.chartSpan(d), time.Duration(d.Base()))
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "%s", err)
 		return
@@ -178,18 +178,18 @@ func parseSpan(query url.Values, last devices.Span, window time.Duration) (devic
 func columns(d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span, rows []devices.Aggregate, lang string) seriesJSON {
 	s := scaleOf(q)
 	out := seriesJSON{
-		Station: station, Quantity: q.Name, Unit: q.Unit, WindowS: int(d.Window / time.Second), From: span.Start, To: span.End,
+		Station: station, Quantity: q.Name, Unit: q.Unit, WindowS: int(time.Duration(d.Base()) / time.Second), From: span.Start, To: span.End,
 		Shown: shownJSON{Factor: s.factor, Decimals: s.decimals, Unit: s.unit}, Times: []int64{}, Channels: []channelJSON{},
 	}
 	for _, c := range q.Categories {
 		out.Shown.Categories = append(out.Shown.Categories, categoryText(c, lang))
 	}
-	for t := span.Start; t.Before(span.End); t = t.Add(d.Window) {
+	for t := span.Start; t.Before(span.End); t = t.Add(time.Duration(d.Base())) {
 		out.Times = append(out.Times, t.Unix())
 	}
 	for i := range rows {
 		a := &rows[i]
-		at := int(a.Start.Sub(span.Start) / d.Window)
+		at := int(a.Start.Sub(span.Start) / time.Duration(d.Base()))
 		if at < 0 || at >= len(out.Times) {
 			continue
 		}

@@ -51,9 +51,9 @@ type chartRow struct {
 func (p *portal) chartSpan(d *opendata.Dataset) devices.Span {
 	end := p.Latest.Newest(d.ID)
 	if end.IsZero() {
-		end = time.Now().UTC().Truncate(d.Window)
+		end = time.Now().UTC().Truncate(time.Duration(d.Base()))
 	}
-	end = end.Add(d.Window)
+	end = end.Add(time.Duration(d.Base()))
 	return devices.Span{Start: end.Add(-24 * time.Hour), End: end}
 }
 
@@ -79,7 +79,7 @@ func begun(span devices.Span, rows []devices.Aggregate) devices.Span {
 func (p *portal) rows(ctx context.Context, d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span) ([]devices.Aggregate, error) {
 	var rows []devices.Aggregate
 	err := p.query(ctx, func(ctx context.Context) (err error) {
-		rows, err = p.Reader.Windows(ctx, d.ID, d.Window, span, station)
+		rows, err = p.Reader.Windows(ctx, d.ID, time.Duration(d.Base()), span, station)
 		return err
 	})
 	if err != nil {

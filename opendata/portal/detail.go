@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"modellregion/devices"
 	"modellregion/uplink"
@@ -50,7 +51,7 @@ func (p *portal) detail(r *http.Request, s selection, t *texts, groups []group) 
 	if !ok {
 		return v
 	}
-	v.Label, v.Meaning, v.Minutes = label(q, t.Lang), meaning(q, t.Lang), minutes(d.Window)
+	v.Label, v.Meaning, v.Minutes = label(q, t.Lang), meaning(q, t.Lang), minutes(time.Duration(d.Base()))
 	span := p.chartSpan(d)
 	rows, err := p.rows(r.Context(), d, q, id, span)
 	if err != nil {
@@ -60,7 +61,7 @@ func (p *portal) detail(r *http.Request, s selection, t *texts, groups []group) 
 		v.Failed = true
 		return v
 	}
-	if v.Chart = draw(q, rows, begun(span, rows), d.Window, t.Lang); v.Chart != nil {
+	if v.Chart = draw(q, rows, begun(span, rows), time.Duration(d.Base()), t.Lang); v.Chart != nil {
 		v.Chart.Name = v.Label + ", " + v.Name
 		v.Chart.SeriesURL = "/api/v1/series?" + url.Values{"station": {id}, "quantity": {q.Name}, "lang": {t.Lang}}.Encode()
 	}

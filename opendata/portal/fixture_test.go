@@ -92,7 +92,7 @@ func newFixture(t testing.TB, n int, now time.Time) *fixture {
 }
 
 func (f *fixture) fill(d *opendata.Dataset, s devices.Station, i int, rnd *rand.Rand, now time.Time) {
-	last := now.UTC().Truncate(d.Window)
+	last := now.UTC().Truncate(time.Duration(d.Base()))
 	measured := shapes[s.Domain]
 	if s.Domain == uplink.Energy && i%2 == 0 {
 		measured = append(measured[:1:1], struct {
@@ -109,9 +109,9 @@ func (f *fixture) fill(d *opendata.Dataset, s devices.Station, i int, rnd *rand.
 				if i%7 == 0 && k > 30 && k < 38 {
 					continue // a gap
 				}
-				start := last.Add(-time.Duration(95-k) * d.Window)
+				start := last.Add(-time.Duration(95-k) * time.Duration(d.Base()))
 				v := m.level + m.swing*(math.Sin(float64(k)/15+phase+float64(c))*.8+rnd.NormFloat64()*.12)
-				a := devices.Aggregate{Station: s.ID, Quantity: q, Channel: channel, Start: start, Window: d.Window, Count: 15, Coverage: 1}
+				a := devices.Aggregate{Station: s.ID, Quantity: q, Channel: channel, Start: start, Window: time.Duration(d.Base()), Count: 15, Coverage: 1}
 				if k == 95 {
 					a.Coverage, a.Count = now.Sub(last).Minutes()/15, int(now.Sub(last).Minutes())
 				}

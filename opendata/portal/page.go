@@ -252,7 +252,7 @@ func (p *portal) downloads(t *texts) []download {
 		base := "/data/" + d.ID + "/"
 		dl := download{
 			Domain: d.Domain, Title: d.Title.In(t.Lang), Description: d.Description.In(t.Lang), LatestURL: base + "latest.csv", AllURL: base,
-			Window: fmt.Sprintf(t.WindowOf, minutes(d.Window)), Licence: d.Licence.Name, LicenceURL: d.Licence.URL,
+			Window: fmt.Sprintf(t.WindowOf, minutes(time.Duration(d.Base()))), Licence: d.Licence.Name, LicenceURL: d.Licence.URL,
 		}
 		if newest := p.Latest.Newest(d.ID); !newest.IsZero() {
 			dl.DayURL = base + opendata.DayOf(newest).String() + ".csv"

@@ -48,16 +48,16 @@ type digest struct {
 // digest takes the newest window that is complete, or, when there is only the
 // running one, that.
 func (p *portal) digest(d *opendata.Dataset, lang string) digest {
-	g := digest{lang: lang, rows: map[string][]reading{}, window: d.Window}
+	g := digest{lang: lang, rows: map[string][]reading{}, window: time.Duration(d.Base())}
 	newest := p.Latest.Newest(d.ID)
 	if newest.IsZero() {
 		return g
 	}
-	g.start = newest.Add(-d.Window)
+	g.start = newest.Add(-time.Duration(d.Base()))
 	rows := p.Latest.At(d.ID, g.start)
-	if newest.Add(d.Window).Before(time.Now()) || len(rows) == 0 {
+	if newest.Add(time.Duration(d.Base())).Before(time.Now()) || len(rows) == 0 {
 		g.start, rows = newest, p.Latest.At(d.ID, newest)
-		g.running = !newest.Add(d.Window).Before(time.Now())
+		g.running = !newest.Add(time.Duration(d.Base())).Before(time.Now())
 	}
 	stations := map[string]devices.Station{}
 	for _, s := range p.Directory.Stations() {
