@@ -60,11 +60,12 @@ type Config struct {
 	Edges     []string // that have to be heard
 
 	Retention  time.Duration // 90 days: how old an uplink may be
-	MaxLines   int           // 2500: points of one batch to the store
+	MaxLines   int           // 2000: points of one batch to the store
 	MaxAge     time.Duration // 200 ms: how long a batch waits for more,
 	Quiet      time.Duration // 5 ms: and how long after the last that came
 	Lanes      int           // 2: batches that are written at the same time
-	QueueBytes int64         // 1 MiB: messages that wait to be checked
+	QueueBytes int64         // 256 KiB: messages that wait to be checked
+	HeldBytes  int64         // 2 MiB: messages of one Source that are not acknowledged
 
 	Log     *slog.Logger
 	Metrics *metrics.Set
@@ -97,11 +98,12 @@ type Ingest struct {
 // New returns an Ingest that works once Run is called.
 func New(cfg Config) *Ingest {
 	setDefault(&cfg.Retention, 90*24*time.Hour)
-	setDefault(&cfg.MaxLines, 2500)
+	setDefault(&cfg.MaxLines, 2000)
 	setDefault(&cfg.MaxAge, 200*time.Millisecond)
 	setDefault(&cfg.Quiet, 5*time.Millisecond)
 	setDefault(&cfg.Lanes, 2)
-	setDefault(&cfg.QueueBytes, 1<<20)
+	setDefault(&cfg.QueueBytes, 256<<10)
+	setDefault(&cfg.HeldBytes, 2<<20)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -164,7 +166,7 @@ type item struct {
 	topic   string
 	payload []byte
 	foreign *foreign // nil: the message of an edge
-	size    int64
+	size    int64    // of room in the queue that it takes; 0 for another network's, whose Source has room of its own
 }
 
 // Receive takes a message from an up topic. While the queue is full it holds up
@@ -174,28 +176,29 @@ func (i *Ingest) Receive(ctx context.Context, topic string, payload []byte) {
 	if len(payload) > uplink.MaxBytes { // check refuses it for its size; its begin tells what it was
 		payload = append([]byte(nil), payload[:uplink.MaxBytes+1]...)
 	}
-	i.enqueue(ctx, item{topic: topic, payload: payload, size: int64(len(topic) + len(payload))})
+	size := min(int64(len(topic)+len(payload)), i.cfg.QueueBytes)
+	i.enqueue(ctx, i.room, size, item{topic: topic, payload: payload, size: size})
 }
 
-// enqueue reports whether the item will be checked.
-func (i *Ingest) enqueue(ctx context.Context, it item) bool {
-	it.size = min(it.size, i.cfg.QueueBytes)
-	if i.room.TryAcquire(it.size) {
+// enqueue takes size bytes of room for the item, and reports whether it will be
+// checked.
+func (i *Ingest) enqueue(ctx context.Context, room *semaphore.Weighted, size int64, it item) bool {
+	if room.TryAcquire(size) {
 		select {
 		case i.queue <- it:
 			return true
 		default:
-			i.room.Release(it.size)
+			room.Release(size)
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, shedAfter)
 	defer cancel()
-	if i.room.Acquire(ctx, it.size) == nil {
+	if room.Acquire(ctx, size) == nil {
 		select {
 		case i.queue <- it:
 			return true
 		case <-ctx.Done():
-			i.room.Release(it.size)
+			room.Release(size)
 		}
 	}
 	i.metrics.shed.Inc()

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"modellregion/devices"
 	"modellregion/uplink"
 )
@@ -46,7 +48,7 @@ type Source struct {
 
 // Source returns the Source of a server. It must be called before Run.
 func (i *Ingest) Source(cfg ServerConfig) *Source {
-	s := &Source{cfg: cfg, ingest: i}
+	s := &Source{cfg: cfg, ingest: i, acks: acks{room: semaphore.NewWeighted(i.cfg.HeldBytes)}}
 	i.sources = append(i.sources, s)
 	return s
 }
@@ -90,7 +92,8 @@ func (s *Source) Receive(ctx context.Context, connection uint64, topic string, p
 			return
 		}
 	}
-	if !s.ingest.enqueue(ctx, item{foreign: f, size: int64(len(topic) + len(payload))}) {
+	a.size = min(int64(len(topic)+len(payload)), s.ingest.cfg.HeldBytes)
+	if !s.ingest.enqueue(ctx, s.acks.room, a.size, item{foreign: f}) {
 		s.acks.drop(a)
 		s.lossy.Store(connection)
 	}
@@ -165,6 +168,7 @@ func (c *checker) foreign(f *foreign, b *batch, now time.Time) {
 // acks keeps the acknowledgements of a source in the order of its messages
 // (MQTT 3.1.1 §4.6).
 type acks struct {
+	room    *semaphore.Weighted // bytes of the messages: whoever brought them keeps each until it is acknowledged
 	mu      sync.Mutex
 	waiting []*ack
 }
@@ -173,6 +177,7 @@ type acks struct {
 type ack struct {
 	of    *acks
 	done  func()
+	size  int64 // of room that the message takes; 0: none
 	ready bool
 }
 
@@ -193,6 +198,7 @@ func (n *ack) send() {
 	sent := 0
 	for ; sent < len(a.waiting) && a.waiting[sent].ready; sent++ {
 		a.waiting[sent].done()
+		a.room.Release(a.waiting[sent].size)
 	}
 	clear(a.waiting[:sent])
 	if a.waiting = a.waiting[sent:]; len(a.waiting) == 0 {

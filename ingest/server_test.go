@@ -383,7 +383,7 @@ func TestDroppedMessagesAreAskedForAgain(t *testing.T) {
 			}
 			return nil
 		}}
-		n := nachbar(p, func(c *Config) { c.Lanes, c.MaxLines, c.QueueBytes = 1, 4, int64(5*len(topicForeign)+20) })
+		n := nachbar(p, func(c *Config) { c.Lanes, c.MaxLines, c.HeldBytes = 1, 4, int64(5*len(topicForeign)+20) })
 		defer run(t, n.ingest)()
 		const messages = 30
 		began := time.Now()

@@ -41,11 +41,11 @@ Flags:
 
 // settings are the flags.
 type settings struct {
-	uplinks, devices, known, edges, runs int
-	within                               time.Duration
-	seed                                 uint64
-	dir, profile, telegraf, mosquitto    string
-	only                                 *regexp.Regexp
+	uplinks, devices, known, edges, runs, influxGC int
+	within                                         time.Duration
+	seed                                           uint64
+	dir, profile, telegraf, mosquitto              string
+	only                                           *regexp.Regexp
 }
 
 func main() {
@@ -76,6 +76,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	flags.IntVar(&s.known, "known", 0, "`devices` in the registry, with those that send; 0: no others")
 	flags.IntVar(&s.edges, "edges", 16, "`edges` that send them, with a window of 4096 uplinks each")
 	flags.IntVar(&s.runs, "runs", 3, "`runs` of each column")
+	flags.IntVar(&s.influxGC, "influx-gc", 400, "garbage collection of InfluxDB in `per cent`, as GOGC; 100 is its own")
 	flags.DurationVar(&s.within, "within", 30*time.Minute, "give up after this time")
 	flags.Uint64Var(&s.seed, "seed", 1, "fixes the readings")
 	flags.StringVar(&s.dir, "dir", "", "`folder` for the database; empty: the one for temporary files")
