@@ -83,7 +83,9 @@ func (c *Client) Close() { c.influx.Close() }
 
 // Ping returns nil when the server answers queries of this login.
 func (c *Client) Ping(ctx context.Context) error {
-	_, err := c.query(ctx, Open, "SHOW MEASUREMENTS LIMIT 1")
+	// SHOW MEASUREMENTS finds nothing, without an error, in a database that is
+	// missing or, on 2.x, that the login may not read.
+	_, err := c.query(ctx, Open, "SELECT * FROM nothing LIMIT 1")
 	return err
 }
 
