@@ -182,7 +182,7 @@ type influxd struct {
 	*process
 }
 
-func newInflux(t *testing.T, disk int64) *influxd {
+func openInflux1(t *testing.T, disk int64) influxServer {
 	t.Helper()
 	d := &influxd{t: t, plan: influxPlan{Dir: t.TempDir(), Addr: lastingPort(t), Disk: disk}}
 	d.start()
@@ -233,6 +233,9 @@ func (d *influxd) mayMount(err error) {
 	}
 }
 
+func (d *influxd) away() { d.kill() }
+func (d *influxd) back() { d.start() }
+
 // order gives a disk a signal.
 func (d *influxd) order(s os.Signal) {
 	d.t.Helper()
@@ -245,6 +248,22 @@ func (d *influxd) order(s os.Signal) {
 func (d *influxd) access() influx.Config {
 	return influx.Config{URL: "http://" + d.plan.Addr, Username: d.Platform.Username, Password: d.Platform.Password}
 }
+
+const (
+	ingestUser     = "ingest"
+	ingestPassword = "e2e-influx-0123456789"
+)
+
+func (d *influxd) login() influx.Config {
+	d.t.Helper()
+	d.admin("CREATE USER " + ingestUser + " WITH PASSWORD '" + ingestPassword + "'")
+	d.admin("GRANT ALL ON raw TO " + ingestUser)
+	d.admin("GRANT ALL ON open TO " + ingestUser)
+	return influx.Config{URL: d.access().URL, Username: ingestUser, Password: ingestPassword}
+}
+
+func (d *influxd) deny()  { d.admin("SET PASSWORD FOR " + ingestUser + " = 'another'") }
+func (d *influxd) allow() { d.admin("SET PASSWORD FOR " + ingestUser + " = '" + ingestPassword + "'") }
 
 // admin runs a statement as administrator.
 func (d *influxd) admin(statement string) {

@@ -20,20 +20,42 @@ import (
 const (
 	sourceName = "chirpstack" // of another network
 	clientID   = "e2e-ingest" // in whose session the broker keeps its messages
-	ingestUser = "ingest"     // of InfluxDB
 )
 
 // stuck is longer than an ingest ever waits before it tries again.
 const stuck = 15 * time.Second
 
+// influxServer is an InfluxDB that can be taken away and given back.
+type influxServer interface {
+	access() influx.Config // of the administrator
+	away()
+	back()
+	login() influx.Config // a new one, which may use the buckets raw and open alone
+	deny()                // that login
+	allow()
+}
+
+// openInflux makes an empty InfluxDB, on a disk of so many bytes unless they
+// are 0.
+type openInflux func(t *testing.T, disk int64) influxServer
+
+// onEach runs a test with an InfluxDB 1.8 in a process of its own and, when
+// INFLUX2_URL and INFLUX2_TOKEN name one, with a 2.x. The tests with the 2.x
+// come first, one after the other, for each begins with deleting its buckets;
+// those with 1.8 run beside each other.
+func onEach(t *testing.T, test func(t *testing.T, open openInflux)) {
+	t.Run("InfluxDB 2", func(t *testing.T) { test(t, openInflux2) })
+	t.Parallel()
+	t.Run("InfluxDB 1.8", func(t *testing.T) { test(t, openInflux1) })
+}
+
 // outagePlan says what an outage works with. Zero values are the usual.
 type outagePlan struct {
-	load     load.Config   // without URL, login and waits
-	replicas int           // of the ingest, which share messages; 0: one, which does not
-	broker   string        // more lines of Mosquitto's configuration
-	disk     int64         // bytes of a disk of InfluxDB's own
-	ownUser  bool          // the ingest has a user of InfluxDB's own, who may use the buckets alone
-	influx   influx.Config // a server that is there already; zero: none
+	load     load.Config // without URL, login and waits
+	replicas int         // of the ingest, which share messages; 0: one, which does not
+	broker   string      // more lines of Mosquitto's configuration
+	disk     int64       // bytes of a disk of InfluxDB's own
+	ownLogin bool        // the ingest has a login of InfluxDB's own, which may use the buckets alone
 }
 
 // outage is an ingest with all around it that can be away: senders, a broker
@@ -44,9 +66,8 @@ type outage struct {
 	plan    outagePlan
 	devices []devices.Device
 	broker  *mosquitto
-	influx  *influxd // nil: another server
+	influx  influxServer
 	read    *influx.Client
-	before  map[string]int // dead letters that were there already
 	ingests []*ingestor
 	load    *load.Load
 	stop    func() error // ends the sending and waits until everything is confirmed
@@ -62,7 +83,7 @@ type ingestor struct {
 }
 
 // newOutage starts everything; load is sent when it returns.
-func newOutage(t *testing.T, plan outagePlan) *outage {
+func newOutage(t *testing.T, open openInflux, plan outagePlan) *outage {
 	t.Helper()
 	plan.load.Grace = patience
 	if plan.load.Resend == 0 {
@@ -74,19 +95,13 @@ func newOutage(t *testing.T, plan outagePlan) *outage {
 		plan.load.Names = []string{"rathaus", "klinikum"}
 	}
 	o := &outage{t: t, plan: plan, random: rand.New(rand.NewPCG(plan.load.Seed, 0))}
+	o.influx = open(t, plan.disk)
 	o.broker = configureMosquitto(t, plan.broker, append([]string{"platform"}, plan.load.Names...)...)
-	access := plan.influx
-	if access.URL == "" {
-		o.influx = newInflux(t, plan.disk)
-		access = o.influx.access()
-	}
+	access := o.influx.access()
 	o.read = influx.New(access)
 	t.Cleanup(o.read.Close)
-	if plan.ownUser {
-		access.Username, access.Password = ingestUser, "e2e-influx-0123456789"
-		o.influx.admin("CREATE USER " + access.Username + " WITH PASSWORD '" + access.Password + "'")
-		o.influx.admin("GRANT ALL ON raw TO " + access.Username)
-		o.influx.admin("GRANT ALL ON open TO " + access.Username)
+	if plan.ownLogin {
+		access = o.influx.login()
 	}
 	var err error
 	if o.devices, err = load.Devices(plan.load); err != nil {
@@ -100,9 +115,6 @@ func newOutage(t *testing.T, plan outagePlan) *outage {
 	}
 	if plan.load.Format == load.ChirpStack { // before that nobody keeps anything
 		eventually(t, "the ingest has its session", func() bool { return strings.Contains(o.broker.logged(), " "+clientID+" 1 application/") })
-	}
-	if plan.influx.URL != "" { // it has its buckets now
-		o.before = o.letters()
 	}
 	o.send()
 	return o
@@ -281,18 +293,12 @@ func (o *outage) pass(least, most time.Duration) {
 	}
 }
 
-// letters counts the dead letters by reason, without those that were there
-// before.
+// letters counts the dead letters by reason.
 func (o *outage) letters() map[string]int {
 	o.t.Helper()
 	count, err := o.read.CountDeadLetters(o.t.Context())
 	if err != nil {
 		o.t.Fatal(err)
-	}
-	for reason, n := range o.before {
-		if count[reason] -= n; count[reason] == 0 {
-			delete(count, reason)
-		}
 	}
 	return count
 }
