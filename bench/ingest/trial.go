@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -73,8 +74,8 @@ func newBench(ctx context.Context, s settings, progress io.Writer) (*bench, erro
 		return nil, errors.Join(errors.New("mosquitto is not installed; -mosquitto says where it is"), os.RemoveAll(dir))
 	}
 	if slices.ContainsFunc(columns, func(c column) bool { return !c.telegraf && s.wants(c) }) {
-		// As an ingest beside a server elsewhere is built.
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags", "noembed", "-o", b.platform, "modellregion/cmd/modellregion")
+		// As make ingest does.
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-tags", "ingestonly,nethttpomithttp2", "-o", b.platform, "modellregion/cmd/modellregion")
 		build.Stderr, build.Env = os.Stderr, append(os.Environ(), "CGO_ENABLED=0")
 		if err := build.Run(); err != nil {
 			return nil, errors.Join(fmt.Errorf("build modellregion: %w", err), os.RemoveAll(dir))
@@ -108,10 +109,16 @@ func (b *bench) load(c column, url string) load.Config {
 
 const roleInflux = "influx"
 
-type influxConfig struct{ Dir string }
+type influxConfig struct {
+	Dir string
+	GC  int // per cent, as GOGC
+}
 
 // runInflux runs the embedded InfluxDB, and answers how to reach it.
 func runInflux(ctx context.Context, c influxConfig, ready func(any) error) error {
+	// A new database has little in memory and would collect garbage many times as
+	// often as one that a city has used for a month.
+	debug.SetGCPercent(c.GC)
 	s, err := embedded.Start(ctx, embedded.Options{Dir: c.Dir})
 	if err != nil {
 		return err
@@ -140,7 +147,7 @@ func (b *bench) trial(ctx context.Context, c column, add func(row string, value 
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.dir)) }()
-	if s.database, err = measure.Start(ctx, roleInflux, false, influxConfig{Dir: filepath.Join(s.dir, "influx")}, &s.influx); err != nil {
+	if s.database, err = measure.Start(ctx, roleInflux, false, influxConfig{Dir: filepath.Join(s.dir, "influx"), GC: b.influxGC}, &s.influx); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.database.Stop()) }()

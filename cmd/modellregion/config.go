@@ -11,11 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"modellregion/edge/lorawan"
-	"modellregion/edge/semtech"
 	"modellregion/internal/strictyaml"
-	"modellregion/opendata"
-	"modellregion/opendata/portal"
 	"modellregion/uplink"
 )
 
@@ -37,10 +33,16 @@ type config struct {
 }
 
 type regionConfig struct {
-	Name           opendata.Text        `yaml:"name"`
+	Name           regionName           `yaml:"name"`
 	Publisher      string               `yaml:"publisher"`
 	Contact        string               `yaml:"contact"`
 	Municipalities []municipalityConfig `yaml:"municipalities"`
+}
+
+// regionName is the region's name in the languages of the public side.
+type regionName struct {
+	De string `yaml:"de"`
+	En string `yaml:"en"`
 }
 
 type municipalityConfig struct {
@@ -81,11 +83,11 @@ type registryConfig struct {
 // edgeConfig is an edge that the region has; with UDP it runs inside the
 // platform's process.
 type edgeConfig struct {
-	Name     string            `yaml:"name"`
-	UDP      string            `yaml:"udp"`
-	UDPRate  int               `yaml:"udp_rate"`
-	Gateways []semtech.Allowed `yaml:"gateways"`
-	LoRaWAN  lorawan.Config    `yaml:"lorawan"`
+	Name     string          `yaml:"name"`
+	UDP      string          `yaml:"udp"`
+	UDPRate  int             `yaml:"udp_rate"`
+	Gateways []gatewayConfig `yaml:"gateways"`
+	LoRaWAN  lorawanConfig   `yaml:"lorawan"`
 }
 
 type baseMap struct {
@@ -213,7 +215,7 @@ func (c *config) Validate() error {
 		if e.UDP != "" {
 			inside++
 			address(at+"udp", e.UDP)
-			if _, err := lorawan.New(e.LoRaWAN); err != nil {
+			if err := checkLoRaWAN(e.LoRaWAN); err != nil {
 				need(false, at+"lorawan", "%v", err)
 			}
 		}
@@ -256,13 +258,4 @@ func (c *config) edgeNames() []string {
 		names = append(names, e.Name)
 	}
 	return names
-}
-
-// portalRegion is the region as the portal shows it.
-func (c *config) portalRegion() portal.Region {
-	r := portal.Region{Name: c.Region.Name, Publisher: c.Region.Publisher, Contact: c.Region.Contact}
-	for _, m := range c.Region.Municipalities {
-		r.Municipalities = append(r.Municipalities, portal.Municipality{ID: m.ID, Name: m.Name, Lat: m.Lat, Lon: m.Lon})
-	}
-	return r
 }

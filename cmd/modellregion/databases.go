@@ -7,12 +7,10 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"modellregion/internal/influx"
-	"modellregion/internal/influx/embedded"
 )
 
 const (
@@ -22,40 +20,23 @@ const (
 )
 
 // openInflux starts the embedded database or prepares clients of another.
-func (p *platform) openInflux(ctx context.Context) (err error) {
-	if p.cfg.Influx.URL != "" {
-		own, public, err := p.cfg.Influx.logins()
-		if err != nil {
-			return err
-		}
-		p.influx = influx.New(own)
-		if p.cfg.runs(rolePublic) {
-			p.public = influx.New(public)
-		}
-		ctx, cancel := context.WithTimeout(ctx, firstSetUp)
-		defer cancel()
-		p.isSetUp = p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) == nil // else a unit goes on trying
-		return nil
+func (p *platform) openInflux(ctx context.Context) error {
+	if p.cfg.Influx.URL == "" {
+		return p.startInflux(ctx)
 	}
-	p.influxd, err = embedded.Start(ctx, embedded.Options{
-		Dir: influxDir(p.cfg), Addr: p.cfg.Influx.Listen, Retention: time.Duration(p.cfg.Raw), Log: p.log,
-	})
+	own, public, err := p.cfg.Influx.logins()
 	if err != nil {
 		return err
 	}
-	s := p.influxd
-	p.isSetUp = true
-	p.influx = influx.New(influx.Config{URL: s.URL(), Username: s.Platform.Username, Password: s.Platform.Password})
-	p.public = influx.New(influx.Config{URL: s.URL(), Username: s.Public.Username, Password: s.Public.Password})
-	return writeJSON(readerFile(p.cfg), map[string]string{
-		"url": s.URL(), "username": s.Reader.Username, "password": s.Reader.Password, "raw": influx.Raw, "open": influx.Open,
-	})
+	p.influx = influx.New(own)
+	if p.cfg.runs(rolePublic) {
+		p.public = influx.New(public)
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstSetUp)
+	defer cancel()
+	p.isSetUp = p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) == nil // else a unit goes on trying
+	return nil
 }
-
-func influxDir(cfg config) string { return filepath.Join(cfg.DataDir, "influx") }
-
-// readerFile holds where the embedded database is, and a login that may read.
-func readerFile(cfg config) string { return filepath.Join(cfg.DataDir, "influx.json") }
 
 // logins reads the secrets of a database elsewhere.
 func (c influxConfig) logins() (own, public influx.Config, err error) {

@@ -1,3 +1,5 @@
+//go:build !ingestonly
+
 package main
 
 import (
@@ -5,10 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -17,7 +16,6 @@ import (
 
 	"modellregion/devices"
 	"modellregion/internal/influx"
-	"modellregion/internal/influx/embedded"
 	"modellregion/uplink"
 )
 
@@ -79,7 +77,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 
 // withLetters connects to the database of a configuration for one command.
 func (w withConfig) withLetters(ctx context.Context, do func(*influx.Client) error) error {
-	cfg, err := loadConfig(w.Config)
+	cfg, err := w.load()
 	if err != nil {
 		return err
 	}
@@ -98,25 +96,11 @@ func (w withConfig) withLetters(ctx context.Context, do func(*influx.Client) err
 // influxLogin returns how to reach the database as the platform, beside the one
 // that is running.
 func influxLogin(cfg config) (influx.Config, error) {
-	if cfg.Influx.URL != "" {
-		own, _, err := cfg.Influx.logins()
-		return own, err
+	if cfg.Influx.URL == "" {
+		return embeddedLogin(cfg)
 	}
-	login, err := embedded.PlatformLogin(influxDir(cfg))
-	var c influx.Config
-	if err == nil {
-		var data []byte
-		if data, err = os.ReadFile(readerFile(cfg)); err == nil {
-			err = json.Unmarshal(data, &c)
-		}
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return c, fmt.Errorf("there is no InfluxDB in %s yet, which modellregion serve starts: is it running with this configuration?", cfg.DataDir)
-	}
-	if err != nil {
-		return c, fmt.Errorf("find the embedded InfluxDB: %w", err)
-	}
-	return influx.Config{URL: c.URL, Username: login.Username, Password: login.Password}, nil
+	own, _, err := cfg.Influx.logins()
+	return own, err
 }
 
 type deadLettersListCmd struct {

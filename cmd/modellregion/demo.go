@@ -1,3 +1,5 @@
+//go:build !ingestonly
+
 package main
 
 import (
@@ -12,7 +14,6 @@ import (
 
 	"modellregion/devices/registry"
 	"modellregion/internal/simulate"
-	"modellregion/opendata"
 )
 
 type demoCmd struct {
@@ -60,7 +61,7 @@ func (c *demoCmd) config(dir string) config {
 	// Its gateways rush through the past faster than radio can.
 	cfg.Edges = []edgeConfig{{Name: demoEdge, UDP: c.UDP, UDPRate: -1}}
 	cfg.Region = regionConfig{
-		Name:      opendata.Text{De: "Modellregion NRW (Demo)", En: "Model Region NRW (demo)"},
+		Name:      regionName{De: "Modellregion NRW (Demo)", En: "Model Region NRW (demo)"},
 		Publisher: "Modellregion (Demo)",
 		Contact:   "opendata@modellregion.example",
 	}

@@ -1,12 +1,11 @@
+//go:build !ingestonly
+
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -32,70 +31,6 @@ type devicesCmd struct {
 	Backup      devicesBackupCmd      `cmd:"" help:"Write a copy of the registry while the platform runs."`
 	Check       devicesCheckCmd       `cmd:"" help:"Check the registry's file and everything in it."`
 	WrapKeys    devicesWrapKeysCmd    `cmd:"" help:"Wrap the devices' keys with the key-encryption key."`
-}
-
-// withConfig is the flag of every command that needs the region.
-type withConfig struct {
-	Config string `required:"" short:"c" env:"MODELLREGION_CONFIG" help:"The region's configuration." type:"path"`
-}
-
-// store is the open registry with what is needed to use it.
-type store struct {
-	*registry.Registry
-	cfg      config
-	profiles map[string]devices.Profile // all, with those of the registry
-	shipped  map[string]devices.Profile // those shipped and those of the operator's folder
-}
-
-// withStore opens the registry of a configuration for one command.
-func (w withConfig) withStore(ctx context.Context, do func(store) error) (err error) {
-	cfg, err := loadConfig(w.Config)
-	if err != nil {
-		return err
-	}
-	s := store{cfg: cfg}
-	if s.shipped, err = knownProfiles(cfg); err != nil {
-		return err
-	}
-	if s.Registry, err = openRegistry(ctx, cfg); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	if s.profiles, err = s.Profiles(ctx, s.shipped); err != nil {
-		return err
-	}
-	return do(s)
-}
-
-func registryPath(cfg config) string { return filepath.Join(cfg.DataDir, "registry.db") }
-
-// openRegistry opens the registry of the data folder, with the key that wraps
-// its keys.
-func openRegistry(ctx context.Context, cfg config) (*registry.Registry, error) {
-	kek, err := loadKEK(cfg)
-	if err != nil {
-		return nil, err
-	}
-	return registry.OpenWith(ctx, registryPath(cfg), kek)
-}
-
-// loadKEK returns the key-encryption key, from a file or the environment, or
-// none.
-func loadKEK(cfg config) (registry.KEK, error) {
-	digits := os.Getenv("MODELLREGION_KEK")
-	switch {
-	case cfg.Registry.KEKFile != "" && digits != "":
-		return registry.KEK{}, fmt.Errorf("the key-encryption key is given twice: want either registry.kek_file (%s) or MODELLREGION_KEK", cfg.Registry.KEKFile)
-	case cfg.Registry.KEKFile != "":
-		return registry.ReadKEK(cfg.Registry.KEKFile)
-	case digits != "":
-		k, err := registry.ParseKEK(digits)
-		if err != nil {
-			return k, fmt.Errorf("MODELLREGION_KEK: %w", err)
-		}
-		return k, nil
-	}
-	return registry.KEK{}, nil
 }
 
 func (c *config) hasMunicipality(id string) bool {
@@ -140,13 +75,6 @@ func (c *config) fits(d devices.Device) error {
 		errs = append(errs, fmt.Errorf("edge %q is not in the configuration, which has %s", d.Edge, strings.Join(c.serverNames(), ", ")))
 	}
 	return errors.Join(errs...)
-}
-
-// printJSON prints what a command did, for programs.
-func printJSON(t *terminal, value any) error {
-	enc := json.NewEncoder(t.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(value)
 }
 
 type devicesShowCmd struct {

@@ -1,3 +1,5 @@
+//go:build !ingestonly
+
 package main
 
 import (

@@ -1,67 +1,18 @@
+//go:build !ingestonly
+
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"modellregion/devices"
 	"modellregion/devices/profiles"
 )
-
-// knownProfiles returns the profiles that need no registry: those shipped and
-// those in the operator's folder.
-func knownProfiles(cfg config) (map[string]devices.Profile, error) {
-	known, err := profiles.Shipped()
-	if err != nil || cfg.Profiles == "" {
-		return known, err
-	}
-	own, err := folderProfiles(cfg)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	for _, id := range slices.Sorted(maps.Keys(own)) {
-		if _, taken := known[id]; taken {
-			errs = append(errs, fmt.Errorf("profile %s: a profile of that id is shipped with the program: give the file and its id another name", filepath.Join(cfg.Profiles, id+".yaml")))
-		}
-		known[id] = own[id]
-	}
-	return known, errors.Join(errs...)
-}
-
-// folderProfiles returns the profiles in the operator's folder, if there is one.
-func folderProfiles(cfg config) (map[string]devices.Profile, error) {
-	folder, err := profilesFolder(cfg)
-	if err != nil || folder == nil {
-		return nil, err
-	}
-	own, err := profiles.Load(folder)
-	if err != nil {
-		return nil, fmt.Errorf("profiles in %s:\n%w", cfg.Profiles, err)
-	}
-	return own, nil
-}
-
-func profilesFolder(cfg config) (fs.FS, error) {
-	if cfg.Profiles == "" {
-		return nil, nil
-	}
-	info, err := os.Stat(cfg.Profiles)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("folder of profiles: %w", err)
-	case !info.IsDir():
-		return nil, fmt.Errorf("folder of profiles: %s is no folder", cfg.Profiles)
-	}
-	return os.DirFS(cfg.Profiles), nil
-}
 
 // maxProfile is far above any codec that the sandbox takes.
 const maxProfile = 4 << 20

@@ -5,11 +5,9 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"modellregion/ingest"
-	"modellregion/internal/broker"
 	"modellregion/internal/mqtt"
 	"modellregion/uplink"
 )
@@ -45,24 +43,6 @@ func (p *platform) openMQTT() (logins mqttLogins, err error) {
 	client.OnUp = func(context.Context) { wake(p.listsDue) }
 	p.mqtt, err = mqtt.New(client)
 	return logins, err
-}
-
-// openBroker opens the embedded broker and writes mqtt.json.
-func (p *platform) openBroker() (mqttLogins, error) {
-	logins, err := loadMQTTLogins(p.cfg.DataDir, p.cfg.edgeNames())
-	if err != nil {
-		return logins, err
-	}
-	ids := []broker.Identity{{User: platformUser, Password: logins.Passwords[platformUser], Role: broker.Platform}}
-	for _, name := range p.cfg.edgeNames() {
-		ids = append(ids, broker.Identity{User: name, Password: logins.Passwords[name], Role: broker.Edge})
-	}
-	if p.broker, err = broker.Listen(broker.Config{Addr: p.cfg.MQTT.Listen, Identities: ids, Log: p.log}); err != nil {
-		return logins, fmt.Errorf("embedded MQTT broker: %w", err)
-	}
-	brokerMetrics(p.metrics, p.broker)
-	logins.URL = "tcp://" + p.broker.Addr().String()
-	return logins, writeJSON(filepath.Join(p.cfg.DataDir, "mqtt.json"), logins)
 }
 
 // openIngest lets the messages of edges and sources reach an ingest.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,14 +16,9 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"modellregion/devices/registry"
-	"modellregion/edge"
 	"modellregion/ingest"
-	"modellregion/internal/broker"
 	"modellregion/internal/influx"
-	"modellregion/internal/influx/embedded"
 	"modellregion/internal/mqtt"
-	"modellregion/opendata"
-	"modellregion/opendata/files"
 )
 
 // platform is everything that serve and demo run, opened but not running.
@@ -31,27 +29,59 @@ type platform struct {
 	log     *slog.Logger
 	metrics *metrics.Set
 
-	influxd    *embedded.Server // nil with influx.url
+	influxd    insideInflux // nil with influx.url
 	influx     *influx.Client
 	isSetUp    bool           // the server of influx has its buckets
 	public     *influx.Client // may read bucket open alone
 	registry   *registry.Registry
 	index      *registry.Index     // for the ingest, small
 	directory  *registry.Directory // for all others
-	broker     *broker.Broker      // nil with mqtt.url
+	broker     insideBroker        // nil with mqtt.url
 	mqtt       *mqtt.Client
 	uplinks    *mqtt.Client // reads them for the ingest
 	ingest     *ingest.Ingest
 	sources    []source
-	aggregator *opendata.Aggregator
-	files      *files.Files
-	edge       *edge.Edge // nil when no edge runs inside
+	aggregator aggregation
+	files      io.Closer
+	edge       insideEdge // nil when no edge runs inside
 	publicHTTP *server
 	internal   *server
 
 	moved    chan struct{} // tells placeDevices that the registry changed
 	listsDue chan struct{} // tells publishDeviceLists that it, or the connection, changed
 }
+
+// The parts that a build for ingests alone lacks, as the platform uses them.
+type (
+	// insideInflux is a database in this process. It is closed after all who
+	// use it.
+	insideInflux interface {
+		URL() string
+		Close() error
+	}
+
+	// insideBroker is an MQTT broker in this process. Run closes it at the end.
+	insideBroker interface {
+		Addr() net.Addr
+		Run(ctx context.Context) error
+	}
+
+	// insideEdge is an edge in this process. Run closes it at the end.
+	insideEdge interface {
+		Name() string
+		Addr() netip.AddrPort // of Semtech UDP
+		Outbox() int          // uplinks that are not confirmed
+		Ready() error
+		Run(ctx context.Context) error
+	}
+
+	// aggregation keeps open data up to date while it runs, and Step does it at
+	// once.
+	aggregation interface {
+		Run(ctx context.Context) error
+		Step(ctx context.Context) error
+	}
+)
 
 // openPlatform opens the databases and ports that the roles of the process
 // need and writes influx.json, mqtt.json and endpoints.json into the data
@@ -124,32 +154,6 @@ func (p *platform) openDevices(ctx context.Context, prepare func(context.Context
 		p.directory, err = registry.NewDirectory(ctx, p.registry, shipped)
 	}
 	return err
-}
-
-// openEdge opens the edge that runs inside, if there is one.
-func (p *platform) openEdge(logins mqttLogins) error {
-	for _, e := range p.cfg.Edges {
-		if e.UDP == "" {
-			continue
-		}
-		to := edge.MQTT{URL: logins.URL, Password: logins.Passwords[e.Name]}
-		if p.broker == nil { // the edge shares the platform's login at a broker of the city
-			login, err := p.cfg.MQTT.client("mqtt.")
-			if err != nil {
-				return err
-			}
-			to = edge.MQTT{URL: login.URL, Username: login.Username, Password: login.Password, TLS: login.TLS}
-		}
-		var err error
-		p.edge, err = edge.Open(edge.Config{
-			Name: e.Name, Dir: filepath.Join(p.cfg.DataDir, "edge"), UDP: e.UDP, UDPRate: e.UDPRate, Gateways: e.Gateways,
-			LoRaWAN: e.LoRaWAN, Share: edge.DefaultShare, MQTT: to, Version: version, Log: p.log, Metrics: p.metrics,
-		})
-		if err != nil {
-			return fmt.Errorf("edge %s: %w", e.Name, err)
-		}
-	}
-	return nil
 }
 
 // close releases what openPlatform opened and run did not close.

@@ -24,7 +24,7 @@ func (c *config) runs(any ...role) bool {
 
 // runsAll reports whether this process is the whole platform.
 func (c *config) runsAll() bool {
-	return !slices.ContainsFunc(everyRole(), func(r role) bool { return !c.runs(r) })
+	return !ingestOnly && !slices.ContainsFunc(everyRole(), func(r role) bool { return !c.runs(r) })
 }
 
 // runsOnly reports whether this process has that role and no other.
@@ -45,6 +45,11 @@ func (c *config) roleNames(sep string) string {
 
 // checkRoles finds wrong roles, and what cannot be done by some of them.
 func (c *config) checkRoles(need need) {
+	if ingestOnly {
+		need(c.runsOnly(roleIngest), "roles", "this program has the ingest alone; want roles: [ingest] (or serve --roles ingest)")
+		c.needServers(need, string(roleIngest))
+		return
+	}
 	known := true
 	for _, r := range c.Roles {
 		ok := slices.Contains(everyRole(), r)
@@ -54,12 +59,18 @@ func (c *config) checkRoles(need need) {
 	if c.runsAll() || !known {
 		return
 	}
-	for path, s := range map[string]struct{ listen, url string }{"mqtt": {c.MQTT.Listen, c.MQTT.URL}, "influx": {c.Influx.Listen, c.Influx.URL}} {
-		need(s.url != "", path+".url", "must be given: the embedded server is for a process with all roles, and this one has %s alone", c.roleNames(", "))
-		need(s.url == "" || s.listen == "", path, "want either listen, for the embedded server, or url, for another")
-	}
+	c.needServers(need, c.roleNames(", "))
 	inside := slices.ContainsFunc(c.Edges, func(e edgeConfig) bool { return e.UDP != "" })
 	need(inside || !c.runsOnly(roleEdge), "roles", "edge: no edge has udp, so none runs inside")
+}
+
+// needServers finds what is missing of broker and database elsewhere, which some
+// roles alone need.
+func (c *config) needServers(need need, roles string) {
+	for path, s := range map[string]struct{ listen, url string }{"mqtt": {c.MQTT.Listen, c.MQTT.URL}, "influx": {c.Influx.Listen, c.Influx.URL}} {
+		need(s.url != "", path+".url", "must be given: the embedded server is for a process with all roles, and this one has %s alone", roles)
+		need(s.url == "" || s.listen == "", path, "want either listen, for the embedded server, or url, for another")
+	}
 }
 
 // endpointsFile is the file with the addresses in use. Processes with

@@ -1,13 +1,8 @@
 package main
 
 import (
-	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"modellregion/internal/durable"
 )
@@ -20,31 +15,6 @@ const platformUser = "platform"
 type mqttLogins struct {
 	URL       string            `json:"url"`
 	Passwords map[string]string `json:"passwords"` // by user name: "platform" and every edge
-}
-
-// loadMQTTLogins reads mqtt.json and adds a password for each user that has
-// none.
-func loadMQTTLogins(dir string, users []string) (mqttLogins, error) {
-	var l mqttLogins
-	data, err := os.ReadFile(filepath.Join(dir, "mqtt.json"))
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return l, fmt.Errorf("read MQTT passwords: %w", err)
-	default:
-		if err := json.Unmarshal(data, &l); err != nil {
-			return l, fmt.Errorf("read MQTT passwords in %s: %w", filepath.Join(dir, "mqtt.json"), err)
-		}
-	}
-	if l.Passwords == nil {
-		l.Passwords = map[string]string{}
-	}
-	for _, u := range append(users, platformUser) {
-		if l.Passwords[u] == "" {
-			l.Passwords[u] = rand.Text()
-		}
-	}
-	return l, nil
 }
 
 // writeJSON replaces a file in one step, readable by its owner alone.

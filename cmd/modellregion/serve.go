@@ -14,18 +14,7 @@ type serveCmd struct {
 }
 
 // Help teaches what can be run apart.
-func (serveCmd) Help() string {
-	return `One process is the whole platform. In a larger region its parts run apart, beside an MQTT broker (mqtt.url) and an InfluxDB (influx.url) of the region's own:
-
-  ingest   stores what edges and other networks send; there may be several, which share the messages with mqtt.share
-  public   computes open data, writes the files and shows the portal
-  lists    tells edges their devices and writes where these are; one of it is enough
-  edge     the edge with udp, for gateways in the same network
-
-  modellregion serve --roles ingest region.yaml
-  modellregion serve --roles ingest --internal 127.0.0.1:9091 region.yaml     another on the same machine
-  modellregion serve --roles public,lists --internal 127.0.0.1:9092 region.yaml`
-}
+func (serveCmd) Help() string { return serveHelp }
 
 // spareMemory bounds the heap of an ingest alone, unless the environment does.
 // Most of it is the index of devices, which has few pointers: the limit lets
@@ -36,7 +25,7 @@ func spareMemory(devices int) {
 		debug.SetMemoryLimit(base + each*int64(devices))
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(60)
+		debug.SetGCPercent(70)
 	}
 }
 

@@ -55,11 +55,11 @@ func golist(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// load returns all packages of the module.
-func load(t *testing.T) packages {
+// load returns all packages of the module, as built with some flags.
+func load(t *testing.T, flags ...string) packages {
 	t.Helper()
 	house := packages{}
-	dec := json.NewDecoder(bytes.NewReader(golist(t, "-e", "-json=ImportPath,Name,Doc,Dir,GoFiles,Imports", "./...")))
+	dec := json.NewDecoder(bytes.NewReader(golist(t, append(flags, "-e", "-json=ImportPath,Name,Doc,Dir,GoFiles,Imports", "./...")...)))
 	for {
 		var p struct {
 			ImportPath, Name, Doc, Dir string

@@ -84,6 +84,13 @@ var ours = []struct {
 	{"internal/mqtt", []string{"uplink", "internal/mqttframe"}, true, "a client of MQTT knows nothing of what is sent"},
 }
 
+// leftOut lists what the platform's program for ingests alone is built without.
+var leftOut = []string{
+	"edge", "opendata", "dashboards", "internal/broker", "internal/influx/embedded", "internal/simulate", "internal/enddevice", "devices/profiles/importer",
+	"github.com/influxdata/influxdb", "github.com/mochi-mqtt/server/v2", "github.com/grafana-tools/sdk", "github.com/grafana/grafana-foundation-sdk/go",
+	"github.com/brocaar/lorawan", "go.etcd.io/bbolt", "github.com/BurntSushi/toml",
+}
+
 // later lists packages that the design names and nobody has begun. An entry
 // leaves the list with the package's first commit.
 var later = []string{
@@ -120,6 +127,24 @@ func TestOnlyOneUser(t *testing.T) {
 				slices.ContainsFunc(p.imports, func(i string) bool { return within(i, o.library) }) {
 				t.Errorf("%s imports %s, which is for %v: %s", pkg, o.library, o.users, o.why)
 			}
+		}
+	}
+}
+
+func TestIngestAlone(t *testing.T) {
+	house := load(t, "-tags", "ingestonly")
+	deps := strings.Fields(strings.ReplaceAll(string(golist(t, "-deps", "-tags", "ingestonly", "./cmd/modellregion")), module+"/", ""))
+	if !slices.Contains(deps, "ingest") {
+		t.Fatal("cmd/modellregion with -tags ingestonly does not know ingest: the test is broken")
+	}
+	for _, n := range leftOut {
+		left := func(path string) bool { return within(path, n) }
+		if !isForeign(n) {
+			house.known(t, n)
+		}
+		if slices.ContainsFunc(deps, left) { // without a chain, a library brings it
+			t.Errorf("cmd/modellregion with -tags ingestonly must not know %s: an ingest does not need it, and each of many has the program in its memory.\nIt does: %s",
+				n, strings.Join(house.find("cmd/modellregion", left), " → "))
 		}
 	}
 }

@@ -1,5 +1,3 @@
-//go:build !noembed
-
 // Package embedded runs InfluxDB 1.8 inside the process, for one machine.
 //
 // It knows the settings that make the server safe to embed (loopback,

@@ -1,0 +1,127 @@
+//go:build !ingestonly
+
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"modellregion/internal/broker"
+	"modellregion/internal/influx"
+	"modellregion/internal/influx/embedded"
+)
+
+// startInflux starts the embedded database and writes influx.json.
+func (p *platform) startInflux(ctx context.Context) error {
+	s, err := embedded.Start(ctx, embedded.Options{
+		Dir: influxDir(p.cfg), Addr: p.cfg.Influx.Listen, Retention: time.Duration(p.cfg.Raw), Log: p.log,
+	})
+	if err != nil {
+		return err
+	}
+	p.influxd, p.isSetUp = s, true
+	p.influx = influx.New(influx.Config{URL: s.URL(), Username: s.Platform.Username, Password: s.Platform.Password})
+	p.public = influx.New(influx.Config{URL: s.URL(), Username: s.Public.Username, Password: s.Public.Password})
+	return writeJSON(readerFile(p.cfg), map[string]string{
+		"url": s.URL(), "username": s.Reader.Username, "password": s.Reader.Password, "raw": influx.Raw, "open": influx.Open,
+	})
+}
+
+func influxDir(cfg config) string { return filepath.Join(cfg.DataDir, "influx") }
+
+// readerFile holds where the embedded database is, and a login that may read.
+func readerFile(cfg config) string { return filepath.Join(cfg.DataDir, "influx.json") }
+
+// embeddedLogin returns how to reach the embedded database of a process that
+// runs.
+func embeddedLogin(cfg config) (influx.Config, error) {
+	login, err := embedded.PlatformLogin(influxDir(cfg))
+	var c influx.Config
+	if err == nil {
+		var data []byte
+		if data, err = os.ReadFile(readerFile(cfg)); err == nil {
+			err = json.Unmarshal(data, &c)
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("there is no InfluxDB in %s yet, which modellregion serve starts: is it running with this configuration?", cfg.DataDir)
+	}
+	if err != nil {
+		return c, fmt.Errorf("find the embedded InfluxDB: %w", err)
+	}
+	return influx.Config{URL: c.URL, Username: login.Username, Password: login.Password}, nil
+}
+
+// openBroker opens the embedded broker and writes mqtt.json.
+func (p *platform) openBroker() (mqttLogins, error) {
+	logins, err := loadMQTTLogins(p.cfg.DataDir, p.cfg.edgeNames())
+	if err != nil {
+		return logins, err
+	}
+	ids := []broker.Identity{{User: platformUser, Password: logins.Passwords[platformUser], Role: broker.Platform}}
+	for _, name := range p.cfg.edgeNames() {
+		ids = append(ids, broker.Identity{User: name, Password: logins.Passwords[name], Role: broker.Edge})
+	}
+	b, err := broker.Listen(broker.Config{Addr: p.cfg.MQTT.Listen, Identities: ids, Log: p.log})
+	if err != nil {
+		return logins, fmt.Errorf("embedded MQTT broker: %w", err)
+	}
+	p.broker = b
+	brokerMetrics(p.metrics, b)
+	logins.URL = "tcp://" + b.Addr().String()
+	return logins, writeJSON(filepath.Join(p.cfg.DataDir, "mqtt.json"), logins)
+}
+
+// loadMQTTLogins reads mqtt.json and adds a password for each user that has
+// none.
+func loadMQTTLogins(dir string, users []string) (mqttLogins, error) {
+	var l mqttLogins
+	data, err := os.ReadFile(filepath.Join(dir, "mqtt.json"))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return l, fmt.Errorf("read MQTT passwords: %w", err)
+	default:
+		if err := json.Unmarshal(data, &l); err != nil {
+			return l, fmt.Errorf("read MQTT passwords in %s: %w", filepath.Join(dir, "mqtt.json"), err)
+		}
+	}
+	if l.Passwords == nil {
+		l.Passwords = map[string]string{}
+	}
+	for _, u := range append(users, platformUser) {
+		if l.Passwords[u] == "" {
+			l.Passwords[u] = rand.Text()
+		}
+	}
+	return l, nil
+}
+
+// brokerMetrics shows the counters of the embedded broker.
+func brokerMetrics(set *metrics.Set, b *broker.Broker) {
+	const prefix = "modellregion_broker_"
+	set.RegisterMetricsWriter(func(w io.Writer) {
+		s := b.Stats()
+		metrics.WriteGaugeUint64(w, prefix+"connected", uint64(s.Connected)) // clients
+		metrics.WriteGaugeUint64(w, prefix+"retained", uint64(s.Retained))   // messages
+		// Connections closed before a login was tried: garbage, silence, too many.
+		metrics.WriteCounterUint64(w, prefix+"rejected_total", uint64(s.Rejected))
+		metrics.WriteCounterUint64(w, prefix+"bad_logins_total", uint64(s.BadLogins))
+		// On topics that their client may not use.
+		metrics.WriteCounterUint64(w, prefix+"denied_publishes_total", uint64(s.DeniedPublishes))
+		metrics.WriteCounterUint64(w, prefix+"denied_subscribes_total", uint64(s.DeniedSubscribes))
+		metrics.WriteCounterUint64(w, prefix+"received_total", uint64(s.Received)) // messages from clients
+		metrics.WriteCounterUint64(w, prefix+"sent_total", uint64(s.Sent))         // messages to clients
+		metrics.WriteCounterUint64(w, prefix+"dropped_total", uint64(s.Dropped))   // messages to clients that did not keep up
+	})
+}
