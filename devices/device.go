@@ -39,13 +39,23 @@ type Device struct {
 	// operator's; empty unless it is a household meter. Those are personal data:
 	// never public, and aggregated by Group alone, with others.
 	Connection string
-	Group      string // of households that are published together; fixed for a year
+	Group      string // of households of a municipality that are published together; fixed for a year
 
 	Disabled  bool              // known, but neither served nor published
 	Variables map[string]string // what its codec is told of it, as variables in LoRa Alliance TS013
 	Keys      Keys
 	ResetFCnt bool   // ABP: a frame counter that begins anew is accepted, at the price of replay protection
 	Nonces    uint32 // OTAA: rises when the DevNonces used so far are to be forgotten
+}
+
+// Household is a place where a household's consumption is metered. It is
+// personal data (MsbG §49): for what aggregates groups of them, and for nobody
+// else.
+type Household struct {
+	Station      string // as in Device.Station: what its readings are stored by
+	Connection   string // as in Device.Connection; several stations may be of one
+	Group        string // as in Device.Group, all of one municipality
+	Municipality string
 }
 
 // Place is a point in WGS 84, degrees north and east.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,7 +50,9 @@ func TestQuantities(t *testing.T) {
 		parking_occupied thd_voltage thd_current energy_reactive_import energy_reactive_export oil_temperature pulse_count volume
 		subsurface_temperature salinity dew_point pm1 co2 no so2 co nh3 noise_lamax noise_lamin illuminance solar_irradiance
 		uv_index soil_temperature soil_moisture water_level snow_depth distance
-		battery_voltage battery_level link_margin device_temperature`) {
+		battery_voltage battery_level link_margin device_temperature
+		traffic_state voltage_unbalance voltage_within voltage_quality voltage_unbalance_within voltage_unbalance_quality
+		frequency_within frequency_quality`) {
 		if !seen[name] {
 			t.Errorf("%s is missing", name)
 		}
@@ -60,6 +63,27 @@ func TestQuantities(t *testing.T) {
 	}
 	if _, ok := Lookup("speed"); ok {
 		t.Error("an unknown quantity was found")
+	}
+}
+
+func TestDerived(t *testing.T) {
+	want := strings.Fields(`traffic_state voltage_within voltage_quality voltage_unbalance_within voltage_unbalance_quality
+		frequency_within frequency_quality`)
+	var got []string
+	for _, q := range Quantities() {
+		if q.Derived {
+			got = append(got, q.Name)
+		}
+	}
+	// A quantity whose name is misspelt in the list is missing here.
+	if !slices.Equal(got, want) || len(derived) != len(want) {
+		t.Errorf("derived are %q, want %q", got, want)
+	}
+	// What a better device may measure itself is not refused from it.
+	for _, name := range []string{"load", "voltage_unbalance", "surface_state"} {
+		if q, _ := Lookup(name); q.Derived {
+			t.Errorf("no device may report %s", name)
+		}
 	}
 }
 

@@ -148,6 +148,8 @@ func checkReading(r *uplink.Reading) (devices.Reading, string, error) {
 	switch {
 	case !ok:
 		return devices.Reading{}, reasonQuantity, fmt.Errorf("quantity %.64q is unknown", r.Quantity)
+	case q.Derived:
+		return devices.Reading{}, reasonQuantity, fmt.Errorf("quantity %s is computed by the platform, no device reports it", q.Name)
 	case !validChannel(r.Channel):
 		return devices.Reading{}, reasonChannel, fmt.Errorf("channel %.64q: want at most %d of a-z, 0-9, _ and -", r.Channel, maxChannel)
 	case !q.Valid(r.Value):

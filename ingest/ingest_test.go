@@ -317,6 +317,7 @@ func TestDeadLetters(t *testing.T) {
 		{"of 1970", topicUp, func() []byte { return edit(func(u *uplink.Uplink) { u.Time = time.Unix(60, 0) }) }, reasonTime, 0, true},
 		{"of tomorrow", topicUp, func() []byte { return edit(func(u *uplink.Uplink) { u.Time = time.Now().Add(24 * time.Hour) }) }, reasonTime, 0, true},
 		{"unknown quantity", topicUp, func() []byte { return reading(uplink.Reading{Quantity: "cars", Value: 1}) }, reasonQuantity, 2, true},
+		{"derived quantity", topicUp, func() []byte { return reading(uplink.Reading{Quantity: "traffic_state", Value: 1}) }, reasonQuantity, 2, true},
 		{"impossible", topicUp, func() []byte { return reading(uplink.Reading{Quantity: "voltage", Value: -1}) }, reasonRange, 2, true},
 		{"free text as channel", topicUp, func() []byte { return reading(uplink.Reading{Quantity: "voltage", Channel: "Lane 1", Value: 1}) }, reasonChannel, 2, true},
 	} {

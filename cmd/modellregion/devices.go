@@ -16,7 +16,7 @@ import (
 
 type devicesCmd struct {
 	Add         devicesAddCmd         `cmd:"" help:"Add a device, from its QR code or by flags; a running platform takes it over within two seconds."`
-	Show        devicesShowCmd        `cmd:"" help:"Show everything known of a device, without its keys."`
+	Show        devicesShowCmd        `cmd:"" help:"Show everything known of a device, without its keys and whose meter it is."`
 	List        devicesListCmd        `cmd:"" help:"List the devices, or find some, without their keys."`
 	Edit        devicesEditCmd        `cmd:"" help:"Change what is known of a device."`
 	Remove      devicesRemoveCmd      `cmd:"" help:"Forget a device and its keys."`
@@ -80,7 +80,7 @@ func (c *config) fits(d devices.Device) error {
 type devicesShowCmd struct {
 	withConfig
 	DevEUI uplink.EUI `arg:"" name:"dev-eui" help:"The device, like 70b3d57ed005f1a0."`
-	Keys   bool       `help:"Show the keys too, in the clear."`
+	Keys   bool       `help:"Show the keys too, in the clear, and the connection user of a household meter."`
 	JSON   bool       `help:"Print JSON."`
 }
 
@@ -121,6 +121,7 @@ type devicesListCmd struct {
 	Profile      string        `help:"Only those with a profile."`
 	Edge         string        `help:"Only those of an edge."`
 	Owner        string        `help:"Only those of an owner."`
+	Group        string        `help:"Only the household meters of a group."`
 	Visibility   string        `help:"Only those that are internal, or public." enum:",internal,public" default:""`
 	Disabled     *bool         `help:"Only those that are disabled; --no-disabled: only those that are not." negatable:""`
 	Limit        int           `help:"At most this many; 0 is all." default:"0"`
@@ -132,7 +133,7 @@ type devicesListCmd struct {
 func (c devicesListCmd) Run(ctx context.Context, t *terminal) error {
 	return c.withStore(ctx, func(s store) error {
 		list, total, err := s.Find(ctx, registry.Filter{
-			Text: c.Text, Municipality: c.Municipality, Domain: c.Domain, Profile: c.Profile, Edge: c.Edge, Owner: c.Owner,
+			Text: c.Text, Municipality: c.Municipality, Domain: c.Domain, Profile: c.Profile, Edge: c.Edge, Owner: c.Owner, Group: c.Group,
 			Visibility: devices.Visibility(c.Visibility), Disabled: c.Disabled, Limit: c.Limit, Offset: c.Offset,
 		})
 		if err != nil {
@@ -145,8 +146,11 @@ func (c devicesListCmd) Run(ctx context.Context, t *terminal) error {
 		fmt.Fprintln(w, strings.ToUpper("dev_eui\tstation\tmunicipality\tdomain\tprofile\tedge\tvisibility\tname"))
 		for _, d := range list {
 			visibility := string(d.Visibility)
-			if d.Disabled {
+			switch {
+			case d.Disabled:
 				visibility = "disabled"
+			case d.Group != "":
+				visibility = "in group " + d.Group
 			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.EUI, d.Station, d.Municipality, d.Domain, d.Profile, d.Edge, visibility, d.Name)
 		}

@@ -22,6 +22,8 @@ type describe struct {
 	Name         *string           `help:"For people: Bahnhofstraße 12, Fahrtrichtung Innenstadt. It becomes public with the device."`
 	Station      *string           `help:"Public identifier of the place, like paderborn-verkehr-003. Default: the next free number."`
 	Municipality *string           `help:"Id of a municipality of the configuration. Default: the only one."`
+	District     *string           `help:"The part of the municipality: Schloß Neuhaus. Datasets by district put together what is spelled the same."`
+	Road         *string           `help:"The road, or a stretch of it: B 64, Abschnitt 12. Datasets by road put together what is spelled the same."`
 	Profile      *string           `help:"Id of the profile of its model, see devices profiles list."`
 	Edge         *string           `help:"The edge that serves it, or the source, for a device of another network. Default: the only one of the configuration."`
 	Lat          *string           `help:"Where it is, degrees north (WGS 84)."`
@@ -29,7 +31,9 @@ type describe struct {
 	Segment      *string           `help:"The stretch of road it watches: LINESTRING (8.75 51.71, 8.76 51.72), longitude before latitude."`
 	Visibility   *string           `help:"internal, which is the default, or public: its readings become open data."`
 	Owner        *string           `help:"Whose it is. Never public."`
-	Variable     map[string]string `help:"What its codec is told of it, like height=2.5; may be repeated."`
+	Connection   *string           `help:"Of the meter of a household: a pseudonym of the connection user, like a-0815. The meter is internal, and published in its group only." placeholder:"ID"`
+	Group        *string           `help:"Of the meter of a household: the group of at least five connection users it is published in, like riemekeviertel." placeholder:"ID"`
+	Variable     map[string]string `help:"What its codec is told of it, like height=2.5, and what is known of its place: free_speed, congested_occupancy, rated_power; may be repeated."`
 	ResetFCnt    *bool             `help:"With a session (ABP): take a frame counter that begins anew, at the price of replay protection."`
 
 	AppKey     string `help:"Root key, 32 hexadecimal digits. Others of this machine may see it; --app-key-file keeps it from them." placeholder:"KEY" xor:"key"`
@@ -48,6 +52,7 @@ func (c describe) fields() (map[string]string, error) {
 	for column, value := range map[string]*string{
 		"name": c.Name, "station": c.Station, "municipality": c.Municipality, "profile": c.Profile, "edge": c.Edge,
 		"lat": c.Lat, "lon": c.Lon, "segment": c.Segment, "visibility": c.Visibility, "owner": c.Owner,
+		"district": c.District, "road": c.Road, "connection": c.Connection, "group": c.Group,
 	} {
 		if value != nil {
 			f[column] = *value
@@ -119,6 +124,7 @@ func (devicesAddCmd) Help() string {
 
 The key is not in the QR code: the vendor sends it on a sheet or in a file. A running platform needs no restart: its edge serves the device within two seconds, and it joins when it is switched on.
 Without --station the device gets the next free one, such as paderborn-verkehr-004. Without --visibility it stays internal.
+The meter of a household has --connection and --group. It cannot be public: its readings are personal data (MsbG §49) and are published as sums of its group alone.
 MODELLREGION_CONFIG saves writing -c.`
 }
 
@@ -213,7 +219,7 @@ func (devicesEditCmd) Help() string {
 
   modellregion devices edit -c region.yaml aabbccddeeff0011 --name 'Westernstraße 3' --owner Tiefbauamt
 
-Keys are replaced together: give all that the device has. --owner '' and --segment '' take away what was there; --variable replaces all variables.
+Keys are replaced together: give all that the device has. --owner '', --road '' and the like take away what was there; --variable replaces all variables.
 The station is the identity of the place in the public data: what was published before stays under the old one.`
 }
 

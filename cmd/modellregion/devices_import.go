@@ -35,23 +35,25 @@ func (devicesImportCmd) Help() string {
   name, station, visibility                        without: named by the profile, next free number, internal
   app_key                                          a device that joins; with LoRaWAN 1.1 also nwk_key
   dev_addr, nwk_s_key, app_s_key                   a device with a session (ABP); 1.1: also s_nwk_s_int_key, nwk_s_enc_key
-  join_eui, segment, owner, disabled, variables, reset_f_cnt
+  district, road, segment                          for datasets by district and by road; the line on the map
+  connection, group                                the meter of a household: pseudonym of the connection user, group it is published in
+  join_eui, owner, disabled, variables, reset_f_cnt
 
 Headings that do not fit are shown with the --map to use. All mistakes of a file are shown at once, and nothing is imported while there is one.
-A device that is known keeps what the file has no column for; so an exported list without keys can be changed and imported again.
+A device that is known keeps what the file has no column for; so an exported list without keys and connections can be changed and imported again.
 
   modellregion devices import -c region.yaml --dry-run devices.csv
   modellregion devices import -c region.yaml --map name=Bezeichnung --default municipality=soest list.csv
   ttn-lw-cli end-devices export APP --root-keys | modellregion devices import -c region.yaml --profile-name brand/model=ID -
 
-From ChirpStack: the result of GET /api/devices with nwkKey or appKey beside each (GET /api/devices/{devEui}/keys), as JSON or CSV. Tags and attributes called like our columns (municipality, station, edge, lat, lon, ...) are taken.
+From ChirpStack: the result of GET /api/devices with nwkKey or appKey beside each (GET /api/devices/{devEui}/keys), as JSON or CSV. Tags and attributes called like our columns (municipality, station, district, road, edge, lat, lon, connection, group, ...) are taken.
 A running platform takes the devices over within two seconds.`
 }
 
 // Run imports all devices of the file or none.
 func (c devicesImportCmd) Run(ctx context.Context, t *terminal) error {
 	for column := range c.Default {
-		if !slices.Contains(registry.Columns, column) || registry.IsSecret(column) || column == "dev_eui" {
+		if !slices.Contains(registry.Columns, column) || registry.IsHidden(column) || column == "dev_eui" {
 			return fmt.Errorf("--default %s: want a column like edge, municipality, profile or visibility", column)
 		}
 	}
@@ -120,13 +122,13 @@ type devicesExportCmd struct {
 	withConfig
 	Format string `help:"csv or json." enum:"csv,json" default:"csv"`
 	JSON   bool   `help:"The same as --format json."`
-	Keys   bool   `help:"With the keys, in the clear: keep the file as you keep them."`
+	Keys   bool   `help:"With the keys, in the clear, and the connection users of household meters: keep the file as you keep them."`
 	Output string `short:"o" help:"File to write, readable by its owner alone. Default: the standard output." type:"path"`
 }
 
 // Help says what it is for.
 func (devicesExportCmd) Help() string {
-	return `What it writes, devices import reads. Without --keys it holds no keys and can be edited in a spreadsheet and imported again: devices keep the keys they have.
+	return `What it writes, devices import reads. Without --keys it holds neither keys nor connection users, who are persons, and can be edited in a spreadsheet and imported again: devices keep those they have.
 
 For a backup with everything use devices backup, which needs no --keys and keeps wrapped keys wrapped.`
 }

@@ -157,7 +157,7 @@ type devicesCheckCmd struct {
 
 // Help says what is checked.
 func (devicesCheckCmd) Help() string {
-	return `Reads the whole file: SQLite's integrity, that every key can be unwrapped, and that every device is one that could be added now, with a profile, a municipality and an edge that exist and one visibility for each station. It changes nothing.`
+	return `Reads the whole file: SQLite's integrity, that every key can be unwrapped, and that every device is one that could be added now, with a profile, a municipality and an edge that exist, one visibility for each station, and household meters apart from all others. It changes nothing.`
 }
 
 // Run prints what is wrong, and fails when something is.

@@ -101,6 +101,57 @@ func TestDevicesFromAddToRemove(t *testing.T) {
 	}
 }
 
+// Whose meter it is, is told only to those who ask for keys, and it is never
+// public.
+func TestDevicesOfHouseholds(t *testing.T) {
+	const user = "k-4711"
+	devices, _ := inRegion(t)
+	meter := func(eui string, more ...string) []string {
+		return append([]string{"add", "--dev-eui", eui, "--app-key", rootKey, "--profile", "virtual-grid", "--municipality", "soest",
+			"--lat", "51.5", "--lon", "8.1", "--connection", user}, more...)
+	}
+	shows := map[bool]string{true: "shows", false: "hides"}
+	for _, s := range []struct {
+		args []string
+		want string // of the output, or of the error when it begins with !
+		user bool   // whether the connection user is shown
+	}{
+		{meter(newDevice), "!connection, group: want both", false},
+		{meter(newDevice, "--group", "nord", "--visibility", "public"), "!visibility: public, and with a connection user", false},
+		{meter(newDevice, "--group", "nord", "--profile", "virtual-traffic"), "!domain energy alone", false},
+		{meter(newDevice, "--group", "nord", "--district", "Altstadt", "--road", "B 1", "--json"), `"road": "B 1"`, false},
+		{meter("0000000000000002", "--connection", "k-2", "--group", "nord", "--station", "soest-energie-001"), "!station soest-energie-001 has the meter of a household", false},
+		{[]string{"list"}, "in group nord", false},
+		{[]string{"list", "--group", "sued", "--json"}, "[]", false},
+		{[]string{"list", "--group", "nord", "--json"}, `"district": "Altstadt"`, false},
+		{[]string{"show", newDevice}, "nord", false},
+		{[]string{"show", newDevice, "--keys"}, "connection", true},
+		{[]string{"export"}, "nord", false},
+		{[]string{"export", "--keys"}, user, true},
+		{[]string{"edit", newDevice, "--name", "Zähler"}, "changed", false},
+		{[]string{"show", newDevice, "--keys", "--json"}, `"connection": "` + user, true},
+		{[]string{"check"}, "1 devices, 0 problems", false},
+		{[]string{"import", "--default", "connection=" + user, "x.csv"}, "!--default connection: want a column", false},
+		{[]string{"edit", newDevice, "--variable", "rated_power=630"}, "!variables: rated_power", false},
+		{[]string{"edit", newDevice, "--connection", "", "--group", "", "--visibility", "public"}, "!station soest-energie-001 was that of a household", false},
+		{[]string{"edit", newDevice, "--connection", "", "--group", ""}, "changed", false},
+		{[]string{"show", newDevice, "--keys"}, "internal", false},
+	} {
+		out, err := devices(s.args...)
+		all := out
+		if err != nil {
+			all += err.Error()
+		}
+		want, refused := strings.CutPrefix(s.want, "!")
+		if refused != (err != nil) || !strings.Contains(all, want) {
+			t.Errorf("%q: %v\n%s\nwant %q", s.args, err, out, s.want)
+		}
+		if strings.Contains(all, user) != s.user {
+			t.Errorf("%q does not do what it should, which %s the connection user:\n%s", s.args, shows[s.user], all)
+		}
+	}
+}
+
 // Keys are shown to those who ask for them by name.
 func TestKeysAreShownWhenAskedFor(t *testing.T) {
 	devices, dir := inRegion(t)

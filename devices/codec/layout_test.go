@@ -185,6 +185,7 @@ func TestLayoutErrorsNameTheFault(t *testing.T) {
 		{"unknown type", field("type: u12, quantity: voltage"), `port 1, field 1 (voltage): type "u12" is unknown`},
 		{"unknown type of bytes", field("type: u72, quantity: voltage"), `type "u72" is unknown`},
 		{"unknown quantity", field("type: u8, quantity: volt"), `quantity "volt" is unknown`},
+		{"derived quantity", field("type: u8, quantity: traffic_state"), `quantity "traffic_state" is computed by the platform`},
 		{"nearest quantity", field("type: u8, quantity: air_temprature"), `did you mean air_temperature?`},
 		{"no quantity", field("type: u8"), `quantity is missing`},
 		{"channel", field("type: u8, quantity: voltage, channel: Phase 1"), `channel "Phase 1", want at most 32 of a-z, 0-9, _ and -`},

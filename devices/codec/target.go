@@ -109,7 +109,11 @@ func lookup(name string) (*devices.Quantity, error) {
 	if name == "" {
 		return nil, errors.New("quantity is missing")
 	}
-	if q, ok := devices.Lookup(name); ok {
+	q, ok := devices.Lookup(name)
+	switch {
+	case ok && q.Derived:
+		return nil, fmt.Errorf("quantity %q is computed by the platform, no device reports it", name)
+	case ok:
 		return q, nil
 	}
 	var names []string

@@ -161,6 +161,35 @@ func BenchmarkIndex1M(b *testing.B) {
 	})
 }
 
+// BenchmarkDirectory1M reads a million devices, most of them public. Written is
+// one of them again, with what it must go together with.
+func BenchmarkDirectory1M(b *testing.B) {
+	r := million(b, filepath.Join(b.TempDir(), "devices.db"))
+	if _, err := r.db.Exec("UPDATE device SET app_key = hex(randomblob(16)), visibility = iif(dev_eui LIKE '%0', 'internal', 'public')"); err != nil {
+		b.Fatal(err)
+	}
+	before := heap()
+	var d *Directory
+	b.Run("read", func(b *testing.B) {
+		for b.Loop() {
+			d = nil
+			var err error
+			if d, err = NewDirectory(b.Context(), r, testProfiles); err != nil || len(d.Devices()) != 1_000_000 {
+				b.Fatalf("%d devices, %v", len(d.Devices()), err)
+			}
+		}
+		b.ReportMetric(heap()-before, "MB-live")
+	})
+	b.Run("put-one", func(b *testing.B) {
+		one := d.Devices()[500_000]
+		for b.Loop() {
+			if err := r.Put(b.Context(), []devices.Device{one}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 // TestPeakOfIndex is the process that BenchmarkIndex1M measures.
 func TestPeakOfIndex(t *testing.T) {
 	path := os.Getenv("INDEX_OF")

@@ -99,7 +99,7 @@ func (b *Builder) build(r Record) (devices.Device, error) {
 	errs := []error{err}
 	if profileErr != nil {
 		errs = append(errs, profileErr)
-		d.Profile, d.Domain = "unknown", uplink.Traffic // said once
+		d.Profile, d.Domain = "unknown", uplink.Energy // said once; households have no other
 	}
 	if d.Visibility == "" {
 		d.Visibility = devices.Internal
@@ -148,6 +148,7 @@ func (b *Builder) profile(name string) (devices.Profile, error) {
 func parse(f map[string]string) (devices.Device, error) {
 	d := devices.Device{
 		Name: f["name"], Station: f["station"], Municipality: f["municipality"],
+		District: f["district"], Road: f["road"], Connection: f["connection"], Group: f["group"],
 		Edge: f["edge"], Visibility: devices.Visibility(f["visibility"]), Owner: f["owner"],
 	}
 	var errs []error
@@ -187,7 +188,7 @@ var stationWords = map[uplink.Domain]string{
 }
 
 // nameStations gives a station and a name to those that have none, and refuses
-// a station that would have public and internal devices.
+// stations and groups whose devices would not go together.
 func (b *Builder) nameStations(list []devices.Device) error {
 	b.numbers = map[string]int{}
 	for _, d := range b.Known {
@@ -205,7 +206,7 @@ func (b *Builder) nameStations(list []devices.Device) error {
 			d.Name = cmp.Or(b.Profiles[d.Profile].Name, d.Profile)
 		}
 	}
-	return b.oneVisibility(list)
+	return b.fit(list)
 }
 
 // take notes the running number of a station.
@@ -219,27 +220,6 @@ func (b *Builder) take(station string) {
 func (b *Builder) nextStation(prefix string) string {
 	b.numbers[prefix]++
 	return fmt.Sprintf("%s-%03d", prefix, b.numbers[prefix])
-}
-
-func (b *Builder) oneVisibility(list []devices.Device) error {
-	after := make(map[uplink.EUI]devices.Device, len(b.Known)+len(list))
-	maps.Copy(after, b.Known)
-	for _, d := range list {
-		after[d.EUI] = d
-	}
-	seen := map[string]devices.Visibility{}
-	var errs []error
-	for _, d := range after {
-		switch v, ok := seen[d.Station]; {
-		case ok && v != d.Visibility && v != "":
-			errs = append(errs, fmt.Errorf("station %s has public and internal devices: give the internal ones a station of their own", d.Station))
-			seen[d.Station] = "" // said once
-		case !ok:
-			seen[d.Station] = d.Visibility
-		}
-	}
-	slices.SortFunc(errs, func(x, y error) int { return cmp.Compare(x.Error(), y.Error()) })
-	return errors.Join(errs[:min(len(errs), maxProblems)]...)
 }
 
 // Diff tells which devices of a list are new, which are changed and how many

@@ -31,11 +31,13 @@ func Check(d devices.Device) error {
 	need(d.Place.Lat >= -90 && d.Place.Lat <= 90, "lat", fmt.Sprintf("%v, want -90 to 90", d.Place.Lat))
 	need(d.Place.Lon >= -180 && d.Place.Lon <= 180, "lon", fmt.Sprintf("%v, want -180 to 180", d.Place.Lon))
 	need(d.Visibility == devices.Internal || d.Visibility == devices.Public, "visibility", fmt.Sprintf("%.80q, want internal or public", d.Visibility))
-	need(validText(d.Owner), "owner", fmt.Sprintf("%.80q, want one line of UTF-8 with at most %d bytes", d.Owner, maxText))
+	for _, c := range []struct{ column, text string }{{"district", d.District}, {"road", d.Road}, {"owner", d.Owner}} {
+		need(validText(c.text), c.column, fmt.Sprintf("%.80q, want one line of UTF-8 with at most %d bytes", c.text, maxText))
+	}
 	if _, err := devices.ParseSegment(d.Segment.String()); err != nil {
 		errs = append(errs, fmt.Errorf("segment: %w", err))
 	}
-	errs = append(errs, checkVariables(d.Variables), checkKeys(d))
+	errs = append(errs, checkHousehold(d), checkVariables(d.Variables), checkKeys(d))
 	return errors.Join(errs...)
 }
 
@@ -58,7 +60,15 @@ func checkVariables(v map[string]string) error {
 			return fmt.Errorf("variables: %.80q has %d bytes, want a name of 1 to %d and a value of at most %d", name, len(value), maxText, 4*maxText)
 		}
 	}
-	return nil
+	var errs []error
+	for _, f := range devices.Facts() {
+		if text, ok := v[f.Name]; ok {
+			if _, err := f.Parse(text); err != nil {
+				errs = append(errs, fmt.Errorf("variables: %w", err))
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func checkKeys(d devices.Device) error {
@@ -84,4 +94,9 @@ func validStation(s string) bool {
 		}
 	}
 	return len(s) >= 1 && len(s) <= 64
+}
+
+// validID is what the ids of municipalities are in the configuration.
+func validID(s string) bool {
+	return validStation(s) && s[0] != '-' && s[len(s)-1] != '-'
 }

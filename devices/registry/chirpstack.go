@@ -47,7 +47,9 @@ type chirpstackSession struct {
 
 // tagColumns are the columns that a device of another system may carry as a
 // tag or attribute of that name.
-var tagColumns = []string{"station", "municipality", "edge", "profile", "lat", "lon", "segment", "visibility", "owner"}
+var tagColumns = []string{
+	"station", "municipality", "district", "road", "edge", "profile", "lat", "lon", "segment", "visibility", "owner", "group", "connection",
+}
 
 // fromTags takes the columns among tags.
 func fromTags(f, tags map[string]string) {

@@ -19,16 +19,6 @@ type Directory struct {
 	current  atomic.Pointer[snapshot]
 }
 
-// snapshot is the registry at one revision.
-type snapshot struct {
-	revision  uint64
-	profiles  map[string]devices.Profile
-	list      []devices.Device
-	byEUI     map[uplink.EUI]*devices.Device
-	stations  []devices.Station
-	intervals map[string]map[uplink.Domain]time.Duration // by station
-}
-
 // NewDirectory reads the registry. Its own profiles add to the shipped ones.
 func NewDirectory(ctx context.Context, r *Registry, shipped map[string]devices.Profile) (*Directory, error) {
 	d := &Directory{registry: r, shipped: shipped}
@@ -45,29 +35,7 @@ func (d *Directory) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &snapshot{revision: revision, profiles: profiles, list: list, byEUI: make(map[uplink.EUI]*devices.Device, len(list)), intervals: map[string]map[uplink.Domain]time.Duration{}}
-	public := map[string]bool{}
-	for i := range list {
-		dev := &list[i]
-		s.byEUI[dev.EUI] = dev
-		if dev.Visibility != devices.Public || dev.Disabled {
-			continue
-		}
-		if !public[dev.Station] {
-			public[dev.Station] = true
-			s.stations = append(s.stations, devices.Station{
-				ID: dev.Station, Name: dev.Name, Municipality: dev.Municipality, Domain: dev.Domain, Place: dev.Place,
-			})
-			s.intervals[dev.Station] = map[uplink.Domain]time.Duration{}
-		}
-		interval := profiles[dev.Profile].Interval
-		for _, domain := range []uplink.Domain{dev.Domain, devices.Health} {
-			if old := s.intervals[dev.Station][domain]; old == 0 || interval < old {
-				s.intervals[dev.Station][domain] = interval
-			}
-		}
-	}
-	d.current.Store(s)
+	d.current.Store(newSnapshot(list, revision, profiles))
 	return nil
 }
 
@@ -80,8 +48,8 @@ func (d *Directory) Device(eui uplink.EUI) (*devices.Device, bool) {
 // Devices returns all devices, also those that are disabled. They must not be changed.
 func (d *Directory) Devices() []devices.Device { return d.current.Load().list }
 
-// Stations returns the stations of public devices that are in use, ordered by id. They must
-// not be changed.
+// Stations returns the stations of public devices that are in use, ordered by
+// id; never that of a household meter. They must not be changed.
 func (d *Directory) Stations() []devices.Station { return d.current.Load().stations }
 
 // Interval returns the time expected between two readings of a quantity at a
@@ -89,6 +57,19 @@ func (d *Directory) Stations() []devices.Station { return d.current.Load().stati
 func (d *Directory) Interval(station string, q *devices.Quantity) time.Duration {
 	return d.current.Load().intervals[station][q.Domain]
 }
+
+// Fact returns what is known of a public station beside what it measures, by
+// the name of a devices.Fact and in its unit: what the first of its devices
+// says, by DevEUI, that says so.
+func (d *Directory) Fact(station, name string) (float64, bool) {
+	v, ok := d.current.Load().facts[factOf{station, name}]
+	return v, ok
+}
+
+// Households returns the household meters that are in use, one for each
+// station, ordered by it. They must not be changed, and nothing of a single one
+// may become public.
+func (d *Directory) Households() []devices.Household { return d.current.Load().households }
 
 // Lists returns the device list of every edge that has devices to serve.
 func (d *Directory) Lists() (map[string]uplink.DeviceList, error) {

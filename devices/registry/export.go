@@ -8,11 +8,11 @@ import (
 )
 
 // WriteCSV writes devices as ReadCSV reads them, with a heading; keys are in
-// the clear, and their columns left out without secrets.
+// the clear, and the hidden columns left out without secrets.
 func WriteCSV(out io.Writer, list []devices.Device, secrets bool) error {
 	var columns []string
 	for _, c := range Columns {
-		if secrets || !IsSecret(c) {
+		if secrets || !IsHidden(c) {
 			columns = append(columns, c)
 		}
 	}

@@ -22,6 +22,9 @@ var otherNames = map[string]string{
 	"laengengrad": "lon", "längengrad": "lon", "long": "lon", "lng": "lon",
 	"messstelle": "station", "messstation": "station", "sichtbarkeit": "visibility", "eigentuemer": "owner", "eigentümer": "owner",
 	"besitzer": "owner", "gateway": "edge", "abschnitt": "segment", "strecke": "segment", "deaktiviert": "disabled",
+	"stadtteil": "district", "ortsteil": "district", "bezirk": "district", "stadtbezirk": "district", "quartier": "district",
+	"strasse": "road", "straße": "road", "strassenname": "road", "straßenname": "road", "street": "road",
+	"gruppe": "group", "anschlussnutzer": "connection", "connectionuser": "connection",
 }
 
 // plain returns a name in lower case without spaces and signs.

@@ -147,6 +147,7 @@ func TestExportAndImportAgain(t *testing.T) {
 	meter.Profile, meter.Domain = "meter", uplink.Energy
 	meter.Keys = devices.Keys{DevAddr: [4]byte{1, 2, 3, 4}, NwkSKey: devices.Key{5}, AppSKey: devices.Key{6}, SNwkSIntKey: devices.Key{8}, NwkSEncKey: devices.Key{9}}
 	meter.ResetFCnt, meter.Disabled = true, true
+	meter.Visibility, meter.District, meter.Road, meter.Connection, meter.Group = devices.Internal, "Elsen", "B 64, \"Abschnitt\" 12", "a-0815", "nord"
 	want := []devices.Device{d, meter, device(3)}
 	known := map[uplink.EUI]devices.Device{}
 	for _, d := range want {
@@ -170,7 +171,7 @@ func TestExportAndImportAgain(t *testing.T) {
 			if diff := cmp.Diff(want, got); err != nil || diff != "" {
 				t.Errorf("%s, secrets %t: %v\n%s", format, secrets, err, diff)
 			}
-			if !secrets && (strings.Contains(out.String(), "key") || strings.Contains(out.String(), "01020304")) {
+			if !secrets && (strings.Contains(out.String(), "key") || strings.Contains(out.String(), "01020304") || strings.Contains(out.String(), "0815")) {
 				t.Errorf("keys in\n%s", out.String())
 			}
 		}
@@ -211,8 +212,8 @@ func TestParseQR(t *testing.T) {
 }
 
 const chirpstackJSON = `{"totalCount":3,"result":[
- {"devEui":"0101010101010101","joinEui":"0000000000000000","name":"Zähler Nord","deviceProfileName":"counter","nwkKey":"` + secret + `","appKey":"00000000000000000000000000000000","tags":{"municipality":"stadt","edge":"rathaus","lat":"51.7","lon":"8.75","note":"x"},"variables":{"height":"2.5"}},
- {"device":{"devEui":"0202020202020202","name":"Trafo","deviceProfileName":"meter","isDisabled":true},"deviceKeys":{"nwkKey":"` + secret + `","appKey":"ffeeddccbbaa99887766554433221100"}},
+ {"devEui":"0101010101010101","joinEui":"0000000000000000","name":"Zähler Nord","deviceProfileName":"counter","nwkKey":"` + secret + `","appKey":"00000000000000000000000000000000","tags":{"municipality":"stadt","district":"Elsen","road":"B 64","edge":"rathaus","lat":"51.7","lon":"8.75","note":"x"},"variables":{"height":"2.5"}},
+ {"device":{"devEui":"0202020202020202","name":"Trafo","deviceProfileName":"meter","isDisabled":true,"tags":{"connection":"a-0815","group":"nord"}},"deviceKeys":{"nwkKey":"` + secret + `","appKey":"ffeeddccbbaa99887766554433221100"}},
  {"device":{"devEui":"0303030303030303","name":"ABP","deviceProfileName":"Their Counter"},"deviceActivation":{"devAddr":"01020304","appSKey":"` + secret + `","nwkSEncKey":"0f112233445566778899aabbccddeeff","sNwkSIntKey":"0f112233445566778899aabbccddeeff","fNwkSIntKey":"0f112233445566778899aabbccddeeff"}}]}`
 
 func TestChirpStack(t *testing.T) {
@@ -220,10 +221,10 @@ func TestChirpStack(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
-	if d := list[0]; d.Keys.AppKey.Hex() != secret || d.Keys.NwkKey != (devices.Key{}) || d.Variables["height"] != "2.5" || d.Name != "Zähler Nord" {
+	if d := list[0]; d.Keys.AppKey.Hex() != secret || d.Keys.NwkKey != (devices.Key{}) || d.Variables["height"] != "2.5" || d.Name != "Zähler Nord" || d.District != "Elsen" || d.Road != "B 64" {
 		t.Errorf("1.0: %+v", Fields(d, true))
 	}
-	if d := list[1]; d.Keys.NwkKey.Hex() != secret || d.Keys.AppKey.Hex()[:4] != "ffee" || !d.Disabled {
+	if d := list[1]; d.Keys.NwkKey.Hex() != secret || d.Keys.AppKey.Hex()[:4] != "ffee" || !d.Disabled || d.Connection != "a-0815" || d.Group != "nord" {
 		t.Errorf("1.1: %+v", Fields(d, true))
 	}
 	if d := list[2]; !d.Keys.ABP() || d.Keys.NwkSKey.Hex()[:2] != "0f" || d.Keys.DevAddr != [4]byte{1, 2, 3, 4} {
@@ -251,7 +252,7 @@ func TestChirpStack(t *testing.T) {
 
 const ttsJSON = `{"ids":{"device_id":"zaehler-nord","application_ids":{"application_id":"stadt"},"dev_eui":"0101010101010101","join_eui":"0000000000000001"},
  "version_ids":{"brand_id":"acme","model_id":"counter"},"lorawan_version":"MAC_V1_0_3","supports_join":true,
- "locations":{"user":{"latitude":51.7189,"longitude":8.7575,"source":"SOURCE_REGISTRY"}},"attributes":{"municipality":"stadt"},
+ "locations":{"user":{"latitude":51.7189,"longitude":8.7575,"source":"SOURCE_REGISTRY"}},"attributes":{"municipality":"stadt","road":"B 64"},
  "root_keys":{"root_key_id":"x","app_key":{"key":"` + secret + `"}}}
 {"ids":{"device_id":"trafo","dev_eui":"0202020202020202"},"name":"Trafo","attributes":{"profile":"meter"},"supports_join":true,"root_keys":{"app_key":{"key":"` + secret + `"},"nwk_key":{"key":"` + secret + `"}}}
 [{"ids":{"device_id":"abp","dev_eui":"0303030303030303"},"attributes":{"profile":"counter"},"session":{"dev_addr":"01020304","keys":{"app_s_key":{"key":"` + secret + `"},"f_nwk_s_int_key":{"key":"` + secret + `"},"s_nwk_s_int_key":{"key":"` + secret + `"},"nwk_s_enc_key":{"key":"` + secret + `"}}}}]`
@@ -262,7 +263,7 @@ func TestTTS(t *testing.T) {
 	if err != nil || len(list) != 3 {
 		t.Fatal(list, err)
 	}
-	if d := list[0]; d.Keys.AppKey.Hex() != secret || d.Place != (devices.Place{Lat: 51.7189, Lon: 8.7575}) || d.Name != "zaehler-nord" || d.Profile != "counter" {
+	if d := list[0]; d.Keys.AppKey.Hex() != secret || d.Place != (devices.Place{Lat: 51.7189, Lon: 8.7575}) || d.Name != "zaehler-nord" || d.Profile != "counter" || d.Road != "B 64" {
 		t.Errorf("%+v", Fields(d, true))
 	}
 	if d := list[1]; d.Keys.NwkKey.Hex() != secret || d.Name != "Trafo" {
@@ -303,6 +304,7 @@ func fuzz(t *testing.T, format, text string) {
 func FuzzCSV(f *testing.F) {
 	f.Add("dev_eui,app_key,profile\n70B3D57ED005F1A0," + secret + ",counter\n")
 	f.Add("dev_eui;lat;segment;variables;app_key;profile\n70B3D57ED005F1A0;51,7;\"LINESTRING (1 2, 3 4)\";\"{}\";" + secret + ";counter\n")
+	f.Add("dev_eui,app_key,nwk_key,profile,district,road,connection,group,visibility,variables\n0200000000000000," + secret + "," + secret + ",meter,Elsen,B 64,a-0815,nord,public,\"{\"\"rated_power\"\":\"\"630\"\"}\"\n")
 	f.Add("\"")
 	f.Add("\xff;\x96")
 	f.Fuzz(func(t *testing.T, text string) { fuzz(t, "csv", text) })

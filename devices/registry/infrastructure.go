@@ -109,7 +109,7 @@ func (r *Registry) Gateways(ctx context.Context) (out []Gateway, err error) {
 // PutProfiles adds profiles from their YAML, or replaces own ones of the same
 // id, all or none. One with the id of a shipped profile is refused: what a
 // shipped id means is the same everywhere. The devices of a replaced profile
-// get its domain.
+// get its domain; those that are household meters have no other than energy.
 func (r *Registry) PutProfiles(ctx context.Context, shipped map[string]devices.Profile, yaml ...string) ([]devices.Profile, error) {
 	list := make([]devices.Profile, 0, len(yaml))
 	for _, text := range yaml {
@@ -124,6 +124,9 @@ func (r *Registry) PutProfiles(ctx context.Context, shipped map[string]devices.P
 	}
 	err := r.change(ctx, func(tx *sql.Tx) error {
 		for i, p := range list {
+			if err := householdsStay(ctx, tx, p); err != nil {
+				return fmt.Errorf("profile %s: %w", p.ID, err)
+			}
 			if _, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO profile VALUES (?, ?)", p.ID, yaml[i]); err != nil {
 				return fmt.Errorf("profile %s: %w", p.ID, err)
 			}

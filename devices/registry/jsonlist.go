@@ -180,7 +180,7 @@ func columnText(column string, value json.RawMessage) (string, error) {
 }
 
 // WriteJSON writes devices as ReadJSON reads them; keys are in the clear, and
-// left out without secrets.
+// the hidden columns left out without secrets.
 func WriteJSON(out io.Writer, list []devices.Device, secrets bool) error {
 	enc := json.NewEncoder(out)
 	enc.SetIndent("", "  ")

@@ -17,8 +17,8 @@ import (
 // Columns are the columns of a device in a list, in the order in which they
 // are documented and exported.
 var Columns = []string{
-	"dev_eui", "join_eui", "name", "station", "municipality", "profile", "edge", "lat", "lon", "segment", "visibility",
-	"owner", "disabled", "variables", "reset_f_cnt",
+	"dev_eui", "join_eui", "name", "station", "municipality", "district", "road", "profile", "edge", "lat", "lon", "segment", "visibility",
+	"owner", "group", "connection", "disabled", "variables", "reset_f_cnt",
 	"app_key", "nwk_key", "dev_addr", "nwk_s_key", "app_s_key", "s_nwk_s_int_key", "nwk_s_enc_key",
 }
 
@@ -26,9 +26,13 @@ var Columns = []string{
 // together and exported only when asked for.
 var secretColumns = []string{"app_key", "nwk_key", "dev_addr", "nwk_s_key", "app_s_key", "s_nwk_s_int_key", "nwk_s_enc_key"}
 
-// IsSecret reports whether a column is one of those exported only when asked
-// for.
+// IsSecret reports whether a column is one of those with which a device proves
+// itself.
 func IsSecret(column string) bool { return slices.Contains(secretColumns, column) }
+
+// IsHidden reports whether a column is shown and exported only when asked for:
+// the secret ones, and connection, which stands for a person.
+func IsHidden(column string) bool { return column == "connection" || IsSecret(column) }
 
 // Record is what a list says of one device: values by column. A column that it
 // does not have is left as it is, when the device is known.
@@ -41,11 +45,12 @@ type Record struct {
 	networkRoot bool
 }
 
-// Fields returns a device as Record has it; keys are in the clear, and left
-// out without secrets.
+// Fields returns a device as Record has it; keys are in the clear, and they and
+// the connection user left out without secrets.
 func Fields(d devices.Device, secrets bool) map[string]string {
 	f := map[string]string{
 		"dev_eui": d.EUI.String(), "join_eui": d.JoinEUI.String(), "name": d.Name, "station": d.Station, "municipality": d.Municipality,
+		"district": d.District, "road": d.Road, "group": d.Group,
 		"profile": d.Profile, "edge": d.Edge, "lat": formatDegrees(d.Place.Lat), "lon": formatDegrees(d.Place.Lon),
 		"segment": d.Segment.String(), "visibility": string(d.Visibility), "owner": d.Owner,
 		"disabled": strconv.FormatBool(d.Disabled), "reset_f_cnt": strconv.FormatBool(d.ResetFCnt), "variables": "",
@@ -57,6 +62,7 @@ func Fields(d devices.Device, secrets bool) map[string]string {
 	if !secrets {
 		return f
 	}
+	f["connection"] = d.Connection
 	k := d.Keys
 	f["app_key"], f["nwk_key"] = hexOf(k.AppKey), hexOf(k.NwkKey)
 	f["nwk_s_key"], f["app_s_key"] = hexOf(k.NwkSKey), hexOf(k.AppSKey)

@@ -102,8 +102,8 @@ func (r *Registry) change(ctx context.Context, do func(*sql.Tx) error) error {
 }
 
 // Put adds the devices, or replaces those with the same DevEUI, all or none.
-// All devices of a station have the same visibility. Nonces of a device stay
-// what they were, unless those given are higher.
+// What stands at a station and what is in a group must go together, see
+// fitAll. Nonces of a device stay what they were, unless those given are higher.
 func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 	for _, d := range list {
 		if err := Check(d); err != nil {
@@ -117,7 +117,7 @@ func (r *Registry) Put(ctx context.Context, list []devices.Device) error {
 		if err := insert(ctx, tx, list, r.kek); err != nil {
 			return err
 		}
-		return oneVisibility(ctx, tx)
+		return fitWritten(ctx, tx, list)
 	})
 	if err != nil {
 		return fmt.Errorf("put %d devices into the registry: %w", len(list), err)
@@ -140,20 +140,6 @@ func insert(ctx context.Context, tx *sql.Tx, list []devices.Device, kek KEK) err
 		}
 	}
 	return statement.Close()
-}
-
-// oneVisibility refuses a station with public and internal devices: what is
-// published is grouped by station, and would hold what the internal ones said.
-func oneVisibility(ctx context.Context, q querier) error {
-	var station string
-	err := q.QueryRowContext(ctx, "SELECT station FROM device GROUP BY station HAVING min(visibility) <> max(visibility)").Scan(&station)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
-		return fmt.Errorf("compare visibilities: %w", err)
-	}
-	return fmt.Errorf("station %s has public and internal devices: give the internal ones a station of their own", station)
 }
 
 var errUnknown = errors.New("there is no such device in the registry")

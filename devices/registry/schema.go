@@ -69,7 +69,18 @@ CREATE INDEX removed_changed ON removed (changed);
 -- INSERT OR REPLACE does not fire it (recursive_triggers is off), and it would do no harm.
 CREATE TRIGGER device_removed AFTER DELETE ON device BEGIN
 	INSERT OR REPLACE INTO removed SELECT OLD.dev_eui, n + 1 FROM revision;
-END;`,
+END;`, `
+ALTER TABLE device ADD COLUMN district        TEXT NOT NULL DEFAULT '';
+ALTER TABLE device ADD COLUMN road            TEXT NOT NULL DEFAULT '';
+-- Of household meters. Check says so first; this holds whoever writes the file.
+ALTER TABLE device ADD COLUMN connection      TEXT NOT NULL DEFAULT '' CHECK (connection = '' OR visibility = 'internal');
+ALTER TABLE device ADD COLUMN household_group TEXT NOT NULL DEFAULT '' CHECK ((household_group = '') = (connection = ''));
+-- Find filters by groups too, and fitStations compares connections.
+DROP INDEX device_find;
+CREATE INDEX device_find ON device (station, dev_eui, municipality, domain, profile, edge, owner, visibility, disabled, household_group, connection, search);
+CREATE INDEX device_group ON device (household_group, municipality) WHERE household_group <> '';
+-- Every station that ever was a household's: its readings stay when the meter goes.
+CREATE TABLE household_station (station TEXT PRIMARY KEY) WITHOUT ROWID;`,
 }
 
 // nextRevision is what a statement that writes rows of device sets changed to:
@@ -80,11 +91,11 @@ const nextRevision = "(SELECT n + 1 FROM revision)"
 // columnNames are the columns of a device in the order of columns and scan.
 const columnNames = "dev_eui, join_eui, name, station, municipality, domain, profile, edge, lat, lon, visibility, " +
 	"app_key, dev_addr, nwk_s_key, app_s_key, nwk_key, s_nwk_s_int_key, nwk_s_enc_key, reset_f_cnt, nonces, " +
-	"owner, disabled, segment, variables"
+	"owner, disabled, segment, variables, district, road, connection, household_group"
 
 // putDevice never lowers nonces, of which a list of devices knows nothing.
 const putDevice = "INSERT OR REPLACE INTO device (" + columnNames + ", search, changed) VALUES " +
-	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, max(?, ifnull((SELECT nonces FROM device WHERE dev_eui = ?1), 0)), ?, ?, ?, ?, ?, " + nextRevision + ")"
+	"(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, max(?, ifnull((SELECT nonces FROM device WHERE dev_eui = ?1), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, " + nextRevision + ")"
 
 // searchText is what Find looks for a text in.
 func searchText(name, station string) string { return strings.ToLower(name) + "\n" + station }
@@ -114,6 +125,7 @@ func columns(d devices.Device, kek KEK) ([]any, error) {
 		d.EUI.String(), d.JoinEUI.String(), d.Name, d.Station, d.Municipality, string(d.Domain), d.Profile, d.Edge,
 		d.Place.Lat, d.Place.Lon, string(d.Visibility), stored[0], addr, stored[1], stored[2], stored[3], stored[4], stored[5],
 		d.ResetFCnt, d.Nonces, d.Owner, d.Disabled, d.Segment.String(), string(variables),
+		d.District, d.Road, d.Connection, d.Group,
 		searchText(d.Name, d.Station),
 	}, nil
 }
@@ -125,7 +137,7 @@ func scan(row interface{ Scan(...any) error }, kek KEK) (devices.Device, error) 
 	var stored [6]string // as in columns
 	err := row.Scan(&eui, &joinEUI, &d.Name, &d.Station, &d.Municipality, &d.Domain, &d.Profile, &d.Edge,
 		&d.Place.Lat, &d.Place.Lon, &d.Visibility, &stored[0], &devAddr, &stored[1], &stored[2], &stored[3], &stored[4], &stored[5],
-		&d.ResetFCnt, &d.Nonces, &d.Owner, &d.Disabled, &segment, &variables)
+		&d.ResetFCnt, &d.Nonces, &d.Owner, &d.Disabled, &segment, &variables, &d.District, &d.Road, &d.Connection, &d.Group)
 	if err != nil {
 		return d, err
 	}

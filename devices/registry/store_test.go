@@ -83,6 +83,7 @@ func TestNewFieldsAreKept(t *testing.T) {
 	d := device(1)
 	d.Owner, d.Disabled, d.Variables = "Tiefbauamt", true, map[string]string{"height": "2.5", "ä": "\"'"}
 	d.Segment = devices.Segment{{Lat: 51.7, Lon: 8.75}, {Lat: 51.71, Lon: 8.76}}
+	d.District, d.Road = "Schloß Neuhaus", "B 64, Abschnitt 12"
 	if err := r.Put(t.Context(), []devices.Device{d}); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func (r *Registry) Verify(ctx context.Context, profiles map[string]devices.Profi
 	if err := checkKEK(ctx, tx, r.kek); err != nil {
 		problems = append(problems, err.Error())
 	}
-	if err := oneVisibility(ctx, tx); err != nil {
+	if err := fitAll(ctx, tx); err != nil {
 		problems = append(problems, err.Error())
 	}
 	var hidden int
