@@ -60,6 +60,19 @@ type DirtyMark struct {
 // DirtyWindow is the length of the windows that a DirtyMark names.
 const DirtyWindow = 15 * time.Minute
 
+// Series is what one channel of one station reported in a span of time: a
+// column of values for each quantity asked for. It must not be changed, and is
+// valid only until the function that was given it returns.
+type Series struct {
+	Station, Channel string
+	Times            []int64     // Unix milliseconds, ascending; two devices may have reported at one
+	Values           [][]float64 // by quantity as asked for, then by time; NaN where a report has none
+
+	// Devices numbers the device of each report, by time: a meter's differences
+	// are taken between readings of one device. Nil when all are of one.
+	Devices []uint16
+}
+
 // Aggregate is what a window of time says of one quantity on one channel of
 // one station. Which of the numbers are meaningful depends on the quantity's
 // kind.
@@ -73,9 +86,7 @@ type Aggregate struct {
 	Count    int     // readings in the window
 	Mean     float64 // of a gauge
 	Min, Max float64 // of a gauge
-	Sum      float64 // of a count
-	First    float64 // of a meter: reading at the begin of the window
-	Last     float64 // of a meter: reading at its end; Sum is the difference
+	Sum      float64 // of a count; of a meter what it has counted
 	Mode     float64 // of a category: the code that took most of the time
 
 	Percentiles []Percentile // of a gauge, those that its dataset wants

@@ -307,7 +307,7 @@ func (o *outage) letters() map[string]int {
 func (o *outage) compare() load.Comparison {
 	o.t.Helper()
 	c, err := o.load.Compare(o.t.Context(), func(ctx context.Context, d devices.Device, span devices.Span) ([]devices.Report, error) {
-		return o.read.Readings(ctx, d.Domain, d.EUI, span)
+		return o.read.DeviceReadings(ctx, d.Domain, d.EUI, span)
 	})
 	if err != nil {
 		o.t.Fatal(err)

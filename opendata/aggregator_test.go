@@ -12,18 +12,21 @@ import (
 	"testing/synctest"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"modellregion/devices"
+	"modellregion/uplink"
 )
 
 // TestAnyOrderAnyCrash feeds the same readings in random order to an
 // aggregator whose every call may fail and that is replaced by a new one now
-// and then, and wants the windows, files and last values of a single pass.
+// and then, and wants the windows and files of a single pass.
 func TestAnyOrderAnyCrash(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for seed := range uint64(60) {
+		for seed := range uint64(25) {
 			rnd := rand.New(rand.NewPCG(seed, 1))
+			time.Sleep(time.Duration(rnd.IntN(24*60)) * time.Minute)
 			readings := randomReadings(rnd, time.Now().UTC().Truncate(time.Minute))
-
 			start := time.Now().Add(-5 * 24 * time.Hour)
 			once := newFake()
 			once.cursor = start
@@ -31,51 +34,91 @@ func TestAnyOrderAnyCrash(t *testing.T) {
 				once.arrive(r, time.Now())
 				time.Sleep(time.Nanosecond) // marks differ
 			}
-			if err := newTestAggregator(once).Step(t.Context()); err != nil {
-				t.Fatal(err)
-			}
 
 			f := newFake()
 			f.cursor, f.faults = start, rnd
 			rnd.Shuffle(len(readings), func(i, j int) { readings[i], readings[j] = readings[j], readings[i] })
-			a := newTestAggregator(f)
+			a := newAggregatorOf(f, everyKind())
 			for _, r := range readings {
 				// A write that was retried lands with an old time of arrival.
 				f.arrive(r, time.Now().Add(-time.Duration(rnd.Int64N(int64(Overlap-time.Second)))))
 				switch rnd.IntN(10) {
 				case 0:
-					a = newTestAggregator(f) // killed and started again
+					a = newAggregatorOf(f, everyKind()) // killed and started again
 				case 1:
 					_ = a.Step(t.Context()) // may fail; the next one repeats it
 				case 2, 3:
 					_ = a.step(t.Context(), false)
 				}
-				time.Sleep(time.Duration(rnd.IntN(2000)) * time.Millisecond)
+				// Far enough apart that most marks are read once.
+				time.Sleep(time.Duration(rnd.IntN(60)) * time.Second)
 			}
 			for a.Step(t.Context()) != nil {
 				time.Sleep(time.Second)
 			}
+			if err := newAggregatorOf(once, everyKind()).Step(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			if len(once.rows) == 0 || !reflect.DeepEqual(f.rows, once.rows) {
-				t.Fatalf("seed %d: %d windows, a single pass gives %d", seed, len(f.rows), len(once.rows))
+				t.Fatalf("seed %d: %d windows, a single pass gives %d: %s", seed, len(f.rows), len(once.rows), gocmp.Diff(once.rows, f.rows))
 			}
 			if !reflect.DeepEqual(f.files, once.files) {
-				t.Fatalf("seed %d: files differ from those of a single pass", seed)
+				t.Fatalf("seed %d: files differ from those of a single pass: %s", seed, gocmp.Diff(once.files, f.files))
 			}
 		}
 	})
 }
 
+// everyKind returns datasets with every window, grouping and kind.
+func everyKind() []Dataset {
+	set := func(id string, domain uplink.Domain, grouping Grouping, windows []Window, quantities ...string) Dataset {
+		return Dataset{
+			ID: id, Domain: domain, Grouping: grouping, Windows: windows, Quantities: quantities,
+			Title: Text{id, id}, Licence: DataLicenceZero(), Percentiles: []int{15, 50, 85},
+		}
+	}
+	usual := []Window{Quarter, Hour, Day24}
+	return []Dataset{
+		set("zaehlung", uplink.Traffic, ByStation, []Window{Minute, Quarter, Hour, Day24}, "vehicle_count", "speed_mean", "traffic_state"),
+		set("strassen", uplink.Traffic, ByRoad, usual, "vehicle_count", "speed_mean", "traffic_state"),
+		set("stadtteile", uplink.Traffic, ByDistrict, usual, "speed_mean"),
+		set("netz", uplink.Energy, ByStation, usual, "voltage", "energy_import", "load"),
+		set("stadt", uplink.Energy, ByMunicipality, usual, "energy_import", "voltage"),
+		set("qualitaet", uplink.Energy, ByStation, []Window{TenMinutes, Week}, "voltage", "voltage_unbalance", "voltage_within", "voltage_quality"),
+		set("fahrbahn", uplink.Road, ByStation, usual, "surface_state", "surface_temperature"),
+	}
+}
+
 func randomReadings(rnd *rand.Rand, now time.Time) []reading {
 	var out []reading
-	for range 120 {
+	for i := range 160 {
 		r := reading{station: "pb-1", quantity: quantity("vehicle_count"), channel: "lane1", value: float64(rnd.IntN(30))}
-		switch rnd.IntN(4) {
+		switch rnd.IntN(9) {
 		case 0:
 			r.quantity, r.channel = quantity("speed_mean"), "lane2"
 		case 1:
-			r.station, r.quantity, r.channel = "pb-2", quantity("voltage"), "l1"
+			r.station, r.quantity, r.value = "pb-3", quantity("speed_mean"), rnd.Float64()*100
+		case 2, 3:
+			r.station, r.quantity, r.channel, r.value = "pb-2", quantity("voltage"), []string{"l1", "l2", "l3"}[rnd.IntN(3)], 200+rnd.Float64()*60
+		case 4, 5:
+			r.station, r.quantity, r.channel, r.value = "pb-2", quantity("energy_import"), "", rnd.Float64()*1e6
+		case 6:
+			r.station, r.quantity, r.channel, r.value = "road-1", quantity("surface_state"), "", float64(rnd.IntN(8))
+		case 7:
+			r.station, r.quantity, r.channel, r.value = "road-1", quantity("surface_temperature"), "", rnd.Float64()*20-5
 		}
+		// Some are close together: windows have many, and meters differences.
 		r.time = now.Add(-time.Duration(rnd.IntN(50*60)) * time.Minute)
+		if n := len(out); n > 0 && i%3 > 0 {
+			value := r.value
+			r = out[n-1]
+			r.time = r.time.Add(time.Duration(rnd.IntN(50)) * time.Minute)
+			if r.quantity.Kind == devices.Meter {
+				r.value += rnd.Float64() * 100
+			} else if r.quantity.Valid(value) && rnd.IntN(2) == 0 {
+				r.value = value
+			}
+		}
 		out = append(out, r)
 	}
 	return out
@@ -96,8 +139,8 @@ func TestWhatIsPublished(t *testing.T) {
 		if err := a.Step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if len(f.rows) != 2 {
-			t.Fatalf("published %v, want a count and a voltage", f.rows)
+		if rows := f.only(Quarter); len(rows) != 2 {
+			t.Fatalf("published %v, want a count and a voltage", rows)
 		}
 		count := a.cfg.Latest.Rows("verkehr")[0]
 		if count.Sum != 60 || count.Coverage != 1 {
@@ -132,8 +175,8 @@ func TestRunRetriesAndSaysSoOnce(t *testing.T) {
 		f.mu.Unlock()
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		if len(f.rows) != 1 || len(f.files) != 1 {
-			t.Errorf("%d windows and %d files after the database came back, want 1 and 1", len(f.rows), len(f.files))
+		if len(f.only(Quarter)) != 1 || len(f.files) != 1 {
+			t.Errorf("%d windows and %d files after the database came back, want 1 and 1", len(f.only(Quarter)), len(f.files))
 		}
 		cancel()
 		if err := <-done; err != nil {
@@ -163,8 +206,8 @@ func TestCursorWaitsForFiles(t *testing.T) {
 		if err := a.step(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
-		if len(f.rows) != 1 || len(f.files) != 0 || !f.cursor.Equal(before) {
-			t.Fatalf("%d windows, %d files, cursor moved %s; want 1, 0, 0s", len(f.rows), len(f.files), f.cursor.Sub(before))
+		if len(f.only(Quarter)) != 1 || len(f.files) != 0 || !f.cursor.Equal(before) {
+			t.Fatalf("%d windows, %d files, cursor moved %s; want 1, 0, 0s", len(f.only(Quarter)), len(f.files), f.cursor.Sub(before))
 		}
 		b := newTestAggregator(f) // the first was killed
 		if err := b.Step(t.Context()); err != nil {
@@ -182,6 +225,34 @@ func TestCursorWaitsForFiles(t *testing.T) {
 	})
 }
 
+// TestCursorWaitsForTheRunningDay: nor does it move while the files of the
+// running day wait for their time.
+func TestCursorWaitsForTheRunningDay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.slow = time.Minute
+		a := newTestAggregator(f)
+		arrive := func() {
+			f.arrive(reading{"pb-1", "lane1", quantity("vehicle_count"), time.Now(), 7}, time.Now())
+			time.Sleep(2 * time.Minute)
+			if err := a.step(t.Context(), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		arrive()
+		before := f.cursor
+		arrive() // the files took a minute, so that twenty have to pass
+		if len(f.days) != 1 || !f.cursor.Equal(before) {
+			t.Errorf("files are written %d times, the cursor moved %s, want 1 and 0s", len(f.days), f.cursor.Sub(before))
+		}
+		time.Sleep(20 * time.Minute)
+		arrive()
+		if len(f.days) != 2 || !f.cursor.After(before) {
+			t.Errorf("files are written %d times, the cursor moved %s, want 2 and forward", len(f.days), f.cursor.Sub(before))
+		}
+	})
+}
+
 func TestLongAbsenceIsReadInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake()
@@ -194,31 +265,24 @@ func TestLongAbsenceIsReadInParts(t *testing.T) {
 		if err := a.Step(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if f.calls["dirty"] != 10 || len(f.rows) != 10 || len(a.handled) > 1 {
-			t.Errorf("%d reads, %d windows, %d marks remembered; want 10, 10, at most 1", f.calls["dirty"], len(f.rows), len(a.handled))
+		if f.calls["dirty"] != 40 || len(f.only(Quarter)) != 10 || len(f.only(Day24)) < 9 || len(a.handled) > 1 {
+			t.Errorf("%d reads, %d windows, %d days, %d marks remembered; want 40, 10, 9 or more, at most 1", f.calls["dirty"], len(f.only(Quarter)), len(f.only(Day24)), len(a.handled))
 		}
 	})
 }
 
-func TestBatches(t *testing.T) {
-	t0 := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
-	const w = 15 * time.Minute
-	many := make([]time.Time, 200)
-	for i := range many {
-		many[i] = t0.Add(time.Duration(i) * w)
-	}
+func TestRuns(t *testing.T) {
 	for name, c := range map[string]struct {
-		starts []time.Time
-		want   []devices.Span
+		hours []int64
+		limit int64
+		want  []run
 	}{
-		"none":       {nil, nil},
-		"neighbours": {[]time.Time{t0, t0.Add(w)}, []devices.Span{{Start: t0, End: t0.Add(2 * w)}}},
-		"a gap": {[]time.Time{t0, t0.Add(2 * w)}, []devices.Span{
-			{Start: t0, End: t0.Add(w)}, {Start: t0.Add(2 * w), End: t0.Add(3 * w)}}},
-		"too many for one query": {many, []devices.Span{
-			{Start: t0, End: t0.Add(96 * w)}, {Start: t0.Add(96 * w), End: t0.Add(192 * w)}, {Start: t0.Add(192 * w), End: t0.Add(200 * w)}}},
+		"none":                {nil, 24, nil},
+		"neighbours":          {[]int64{7, 8}, 24, []run{{7, 8}}},
+		"a gap":               {[]int64{7, 9}, 24, []run{{7, 7}, {9, 9}}},
+		"too many for a pass": {[]int64{1, 2, 3, 4, 5}, 2, []run{{1, 2}, {3, 4}, {5, 5}}},
 	} {
-		if got := batches(c.starts, w); !reflect.DeepEqual(got, c.want) {
+		if got := runs(c.hours, c.limit); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
@@ -226,14 +290,35 @@ func TestBatches(t *testing.T) {
 
 func TestMarksTouchWindows(t *testing.T) {
 	at := time.Date(2026, 11, 23, 10, 45, 0, 0, time.UTC)
-	for window, want := range map[time.Duration]int{time.Minute: 15, 15 * time.Minute: 1, time.Hour: 1} {
+	for _, c := range []struct {
+		name       string
+		windows    []Window
+		quantities []string
+		until      time.Time
+		want       int
+	}{
+		{"minutes", []Window{Minute}, []string{"voltage"}, at, 15},
+		{"two that it overlaps", []Window{TenMinutes}, []string{"voltage"}, at, 2},
+		{"of several lengths", []Window{Quarter, Hour}, []string{"voltage"}, at.Add(2 * time.Hour), 2},
+		{"an hour that runs waits", []Window{Quarter, Hour}, []string{"voltage"}, at, 1},
+		{"but not the shortest", []Window{Hour, Day24}, []string{"voltage"}, at, 1},
+		{"a meter looks back an hour", []Window{Quarter}, []string{"energy_import"}, at, 5},
+		{"or a window", []Window{Hour}, []string{"energy_import"}, at, 2},
+		{"a day that runs", []Window{Day24}, []string{"voltage"}, at, 0},
+		{"a day that is over", []Window{Day24}, []string{"voltage"}, at.AddDate(0, 0, 2), 1},
+		{"and the one that looks back at it", []Window{Day24}, []string{"energy_import"}, at.AddDate(0, 0, 3), 2},
+		{"a week that runs", []Window{Week}, []string{"voltage"}, at.AddDate(0, 0, 3), 0},
+		{"a week that is over", []Window{Week}, []string{"voltage"}, at.AddDate(0, 0, 7), 1},
+	} {
 		a := newTestAggregator(newFake())
-		a.cfg.Datasets[0].Windows = []Window{Window(window)}
-		mark := devices.DirtyMark{Domain: a.cfg.Datasets[0].Domain, Window: at}
-		a.take([]devices.DirtyMark{mark, mark})
-		_, ok := a.dirty[0][at.Truncate(window)]
-		if len(a.dirty[0]) != want || !ok || len(a.dirty[1]) != 0 {
-			t.Errorf("window %s: dirty %v, want %d from %s in the first dataset alone", window, a.dirty, want, at.Truncate(window))
+		a.cfg.Retention = 100 * 365 * 24 * time.Hour
+		d := Dataset{Domain: uplink.Energy, Windows: c.windows, Quantities: c.quantities}
+		got := a.touched(&d, devices.DirtyMark{Domain: uplink.Energy, Window: at}, c.until)
+		if len(got) != c.want {
+			t.Errorf("%s: dirty %v, want %d", c.name, got, c.want)
+		}
+		if other := a.touched(&d, devices.DirtyMark{Domain: uplink.Road, Window: at}, c.until); len(other) != 0 {
+			t.Errorf("%s: a mark of another domain makes %v dirty", c.name, other)
 		}
 	}
 }

@@ -1,11 +1,12 @@
 package opendata
 
 import (
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"modellregion/devices"
+	"modellregion/opendata/derived"
 	"modellregion/uplink"
 )
 
@@ -42,7 +43,7 @@ type Dataset struct {
 }
 
 // Households is the privacy rule of a dataset of household meters. What it
-// leaves out has the values of docs: K 5, Delay 24 h.
+// leaves out is set by Dataset.Complete: K 5, Delay 24 h.
 type Households struct {
 	K     int           `yaml:"k"`     // least number of connection users in a published cell; at least 5 (MsbG §52)
 	Delay time.Duration `yaml:"delay"` // after the end of a day until it is published; at least 24 h
@@ -52,122 +53,70 @@ type Households struct {
 // Base returns the shortest window, which charts and the latest values show.
 func (d *Dataset) Base() Window { return d.Windows[0] }
 
-// Licence is what users may do with a dataset.
-type Licence struct {
-	ID   string // as in the licence list of DCAT-AP.de: "dl-zero-de/2.0"
-	Name string // for people
-	URL  string // of its text
-}
-
-// DataLicenceZero is Datenlizenz Deutschland – Zero – 2.0: any use, no
-// conditions.
-func DataLicenceZero() Licence {
-	return Licence{
-		ID:   "dl-zero-de/2.0",
-		Name: "Datenlizenz Deutschland – Zero – Version 2.0",
-		URL:  "https://www.govdata.de/dl-de/zero-2-0",
-	}
-}
-
 // Has reports whether the dataset publishes the quantity.
 func (d *Dataset) Has(q *devices.Quantity) bool { return slices.Contains(d.Quantities, q.Name) }
 
-// Check returns what is wrong with the declaration, or nil.
-func (d *Dataset) Check() error {
-	switch {
-	case !validID(d.ID):
-		return fmt.Errorf("dataset id %.64q: want 1 to 64 of a-z, 0-9 and inner hyphens, like verkehr", d.ID)
-	case !d.Domain.Valid():
-		return fmt.Errorf("dataset %s: unknown domain %q, want one of %v", d.ID, d.Domain, uplink.Domains())
-	case len(d.Windows) == 0:
-		return fmt.Errorf("dataset %s: no windows, want some of 1m, 15m, 1h, 1d", d.ID)
-	case len(d.Quantities) == 0:
-		return fmt.Errorf("dataset %s: no quantities", d.ID)
+// Complete sets what a declaration may leave out: the licence and, of a
+// dataset of households, the windows and the least that its rule may be.
+func (d *Dataset) Complete() {
+	if d.Licence == (Licence{}) {
+		d.Licence = DataLicenceZero()
 	}
+	if d.Households == nil {
+		return
+	}
+	h := *d.Households
+	if h.K == 0 {
+		h.K = LeastHouseholds
+	}
+	if h.Delay == 0 {
+		h.Delay = LeastDelay
+	}
+	d.Households = &h
+	if len(d.Windows) == 0 {
+		d.Windows = householdWindows()
+	}
+}
+
+// The least that a rule of Households may say. MsbG §52(3) has five connection
+// users as what anonymises; the day of delay is ours, so that nobody is
+// watched.
+const (
+	LeastHouseholds = 5
+	LeastDelay      = 24 * time.Hour
+)
+
+// householdWindows are those of every dataset of households: which of them a
+// group is published in depends on how many it has.
+func householdWindows() []Window { return []Window{Quarter, Hour, Day24} }
+
+// grouped reports whether a row is about more than a station.
+func (d *Dataset) grouped() bool { return d.Grouping != "" && d.Grouping != ByStation }
+
+// reads returns what has to be read of devices: the quantities that are
+// published as they are reported, and those from which others are derived.
+func (d *Dataset) reads() (public, inputs []*devices.Quantity) {
 	for _, name := range d.Quantities {
-		q, ok := devices.Lookup(name)
-		if !ok {
-			return fmt.Errorf("dataset %s: unknown quantity %q", d.ID, name)
+		if q, ok := devices.Lookup(name); ok && !q.Derived {
+			public = append(public, q)
 		}
-		if q.Domain != d.Domain {
-			return fmt.Errorf("dataset %s: quantity %s belongs to %s, not to %s", d.ID, name, q.Domain, d.Domain)
+		for _, input := range derived.Inputs(name) {
+			if q, ok := devices.Lookup(input); ok && !q.Derived && !slices.Contains(inputs, q) {
+				inputs = append(inputs, q)
+			}
 		}
 	}
-	return nil
+	return public, inputs
 }
 
-func validID(id string) bool {
-	ok := len(id) >= 1 && len(id) <= 64 && id[0] != '-' && id[len(id)-1] != '-'
-	for i := 0; ok && i < len(id); i++ {
-		c := id[i]
-		ok = c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-'
-	}
-	return ok
+// looksBack reports whether its windows depend on readings before them.
+func (d *Dataset) looksBack() bool {
+	public, inputs := d.reads()
+	return slices.ContainsFunc(slices.Concat(public, inputs), func(q *devices.Quantity) bool { return reaches(q.Kind) })
 }
 
-// CheckAll checks each dataset and that no two share an id.
-func CheckAll(datasets []Dataset) error {
-	seen := map[string]bool{}
-	for i := range datasets {
-		d := &datasets[i]
-		if err := d.Check(); err != nil {
-			return err
-		}
-		if seen[d.ID] {
-			return fmt.Errorf("dataset %s is declared twice", d.ID)
-		}
-		seen[d.ID] = true
-	}
-	return nil
-}
-
-// Defaults returns the four datasets that a region starts with, one for each
-// domain.
-//
-// Some quantities are left out on purpose. Power, current and energy of a
-// feeder can speak of single households as long as nobody counts who hangs on
-// it. A mean over directions of wind or over decibels would be wrong, since a
-// window's mean is arithmetic. Batteries are the operator's business.
-func Defaults() []Dataset {
-	windows := []Window{Quarter, Hour, Day24}
-	zero := DataLicenceZero()
-	return []Dataset{
-		{
-			ID: "verkehr", Domain: uplink.Traffic, Windows: windows, Licence: zero,
-			Title: Text{"Verkehr", "Traffic"},
-			Description: Text{
-				"Wie viele Fahrzeuge, Fahrräder und Fußgänger an den Zählstellen vorbeikommen und wie schnell gefahren wird. Gezählt wird je Fahrstreifen; die Geschwindigkeit ist das Mittel der gemeldeten Werte.",
-				"How many vehicles, bicycles and pedestrians pass the counting stations and how fast they drive. Counts are per lane; the speed is the mean of the values reported.",
-			},
-			Quantities: []string{"vehicle_count", "speed_mean", "occupancy", "vehicle_count_truck", "vehicle_count_car", "vehicle_count_bus",
-				"vehicle_count_motorcycle", "vehicle_count_bicycle", "pedestrian_count", "speed_p85"},
-		},
-		{
-			ID: "energienetz", Domain: uplink.Energy, Windows: windows, Licence: zero,
-			Title: Text{"Energienetz", "Power grid"},
-			Description: Text{
-				"Spannung und Frequenz im Niederspannungsnetz und die Auslastung der Ortsnetztransformatoren. Leistungen und Verbräuche einzelner Anschlüsse werden nicht veröffentlicht.",
-				"Voltage and frequency in the low-voltage grid and the load of its transformers. Power and consumption of single connections are not published.",
-			},
-			Quantities: []string{"voltage", "frequency", "load"},
-		},
-		{
-			ID: "strassenzustand", Domain: uplink.Road, Windows: windows, Licence: zero,
-			Title: Text{"Straßenzustand", "Road conditions"},
-			Description: Text{
-				"Temperatur und Zustand der Fahrbahn: trocken, feucht, nass, Schnee oder Eis, mit Wasserfilm, Griffigkeit und Ebenheit.",
-				"Temperature and state of the road surface: dry, moist, wet, snow or ice, with water film, friction and roughness.",
-			},
-			Quantities: []string{"surface_temperature", "surface_state", "freezing_temperature", "water_film", "ice_fraction", "friction", "roughness_iri"},
-		},
-		{
-			ID: "umwelt", Domain: uplink.Environment, Windows: windows, Licence: zero,
-			Title: Text{"Umwelt", "Environment"},
-			Description: Text{
-				"Luft und Wetter: Temperatur, Feuchte, Luftdruck, Feinstaub, Stickstoffdioxid, Ozon, Niederschlag und Windgeschwindigkeit.",
-				"Air and weather: temperature, humidity, air pressure, particulate matter, nitrogen dioxide, ozone, precipitation and wind speed.",
-			},
-			Quantities: []string{"air_temperature", "pm2_5", "pm10", "no2", "o3", "relative_humidity", "air_pressure", "precipitation", "wind_speed"},
-		},
-	}
+// ofWeek reports whether a quantity is one of EN 50160, which only a week of
+// 10-minute windows tells.
+func ofWeek(q *devices.Quantity) bool {
+	return q.Derived && q.Domain == uplink.Energy && (strings.HasSuffix(q.Name, "_within") || strings.HasSuffix(q.Name, "_quality"))
 }

@@ -16,11 +16,12 @@ type Raw interface {
 	// writes differ in at least one field.
 	Dirty(ctx context.Context, arrived devices.Span) ([]devices.DirtyMark, error)
 
-	// Aggregate computes the windows of a domain that lie in the span, whose
-	// ends are whole multiples of window since the Unix epoch. It returns one
-	// row for each window, station, quantity and channel that has readings, in
-	// any order, with everything set but Coverage.
-	Aggregate(ctx context.Context, domain uplink.Domain, span devices.Span, window time.Duration) ([]devices.Aggregate, error)
+	// Readings calls take with what the stations of a domain reported of the
+	// quantities in the span: once for each station and channel, the channels
+	// of a station one after the other. An error of take ends it and is
+	// returned. It holds one station in memory at a time, however long the
+	// span is.
+	Readings(ctx context.Context, domain uplink.Domain, span devices.Span, quantities []*devices.Quantity, take func(devices.Series) error) error
 }
 
 // Reader is bucket open as the public reads it. It is all that the public
@@ -38,7 +39,9 @@ type Store interface {
 
 	// Put stores rows of one dataset and window length. A row with the station,
 	// quantity, channel and start of an earlier one replaces it, so that
-	// putting the same rows twice changes nothing. It must not keep the slice.
+	// putting the same rows twice changes nothing. The rows of a station,
+	// channel and start must come in one call: the quantities that an earlier
+	// call had, and perhaps more. It must not keep the slice.
 	Put(ctx context.Context, dataset string, window time.Duration, rows []devices.Aggregate) error
 
 	// Cursor returns the time given to the last SetCursor that succeeded, or
@@ -60,6 +63,11 @@ type Directory interface {
 	// Interval returns the time expected between two readings of the quantity
 	// on one channel of a station, or zero when that is not known.
 	Interval(station string, q *devices.Quantity) time.Duration
+
+	// Fact returns a number that is known of a public station beside what it
+	// measures, such as the free speed of its road, and false where it is not.
+	// The names are those of package opendata/derived.
+	Fact(station, name string) (float64, bool)
 }
 
 // Publisher turns what is in a Store into something the public can fetch.

@@ -3,7 +3,6 @@ package opendata
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,46 +21,110 @@ type Latest struct {
 	mu      sync.RWMutex
 	sets    map[string]*latestSet // by dataset id
 	updated time.Time
+
+	watchers watchers
 }
 
 type latestSet struct {
 	newest time.Time // begin of the newest window of all series
+	window time.Duration
 	series map[seriesKey]pair
 }
 
-type seriesKey struct{ station, quantity, channel string }
+type seriesKey struct {
+	station  string
+	quantity *devices.Quantity
+	channel  string
+}
 
 // pair is the newest window of a series and, where there is one, the newest
 // before it: while a window is running, the one before it is the complete one.
 type pair struct {
-	last, before devices.Aggregate
+	last, before packed
 	hasBefore    bool
+}
+
+// packed is a row without what its series and dataset know: a third of its
+// size, since a region may have a million series.
+type packed struct {
+	begin    int64 // Unix milliseconds
+	count    int32
+	mean     float64 // or the sum, or the mode
+	min, max float64 // of a gauge
+	coverage float64
+	rare     *rare // nil: nothing of it
+}
+
+// rare is what few rows have.
+type rare struct {
+	percentiles []devices.Percentile
+	shares      []float64
+	suppressed  bool
+}
+
+func pack(a *devices.Aggregate) packed {
+	p := packed{begin: a.Start.UnixMilli(), count: int32(a.Count), mean: a.Value(), min: a.Min, max: a.Max, coverage: a.Coverage}
+	if a.Percentiles != nil || a.Shares != nil || a.Suppressed {
+		p.rare = &rare{a.Percentiles, a.Shares, a.Suppressed}
+	}
+	return p
+}
+
+func (p *packed) unpack(key seriesKey, window time.Duration) devices.Aggregate {
+	a := devices.Aggregate{
+		Station: key.station, Quantity: key.quantity, Channel: key.channel, Start: time.UnixMilli(p.begin).UTC(), Window: window,
+		Count: int(p.count), Min: p.min, Max: p.max, Coverage: p.coverage,
+	}
+	switch key.quantity.Kind {
+	case devices.Count, devices.Meter:
+		a.Sum = p.mean
+	case devices.Category:
+		a.Mode = p.mean
+	default:
+		a.Mean = p.mean
+	}
+	if p.rare != nil {
+		a.Percentiles, a.Shares, a.Suppressed = p.rare.percentiles, p.rare.shares, p.rare.suppressed
+	}
+	return a
 }
 
 // NewLatest returns an empty cache.
 func NewLatest() *Latest { return &Latest{sets: map[string]*latestSet{}} }
 
+// maxLoad is the number of rows after which Load goes no further back: those
+// of a large region take minutes, and the series whose last is older are few.
+const maxLoad = 2_000_000
+
 // Load fills the cache with what the store has of the datasets since Recent
-// before now.
+// before now, the newest first, in parts.
 func (l *Latest) Load(ctx context.Context, r Reader, datasets []Dataset, now time.Time) error {
 	for i := range datasets {
-		d := &datasets[i]
-		span := devices.Span{Start: now.Add(-Recent).Truncate(time.Duration(d.Base())).UTC(), End: now.Truncate(time.Duration(d.Base())).Add(time.Duration(d.Base())).UTC()}
-		rows, err := r.Windows(ctx, d.ID, time.Duration(d.Base()), span, "")
+		if err := l.load(ctx, r, &datasets[i], now); err != nil {
+			return fmt.Errorf("read last windows of dataset %s: %w", datasets[i].ID, err)
+		}
+	}
+	return nil
+}
+
+func (l *Latest) load(ctx context.Context, r Reader, d *Dataset, now time.Time) error {
+	base, loaded := d.Base(), 0
+	end := base.End(base.Begin(now))
+	for first := base.Begin(now.Add(-Recent)); end.After(first) && loaded < maxLoad; {
+		begin := base.Begin(end.Add(-max(time.Duration(base), time.Hour)))
+		rows, err := r.Windows(ctx, d.ID, time.Duration(base), devices.Span{Start: begin, End: end}, "")
 		if err != nil {
-			return fmt.Errorf("read last windows of dataset %s: %w", d.ID, err)
+			return err
 		}
 		// What was stored before is as old as its newest window.
-		var end time.Time
+		var newest time.Time
 		for i := range rows {
-			if e := rows[i].Start.Add(rows[i].Window); e.After(end) {
-				end = e
+			if e := base.End(rows[i].Start); e.After(newest) {
+				newest = e
 			}
 		}
-		if end.After(now) {
-			end = now
-		}
-		l.Put(d.ID, rows, end)
+		l.Put(d.ID, rows, earlier(newest, now))
+		loaded, end = loaded+len(rows), begin
 	}
 	return nil
 }
@@ -71,6 +134,7 @@ func (l *Latest) Put(dataset string, rows []devices.Aggregate, now time.Time) {
 	if len(rows) == 0 {
 		return
 	}
+	defer l.watchers.tell(dataset, rows) // after Unlock
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if now.After(l.updated) {
@@ -78,26 +142,27 @@ func (l *Latest) Put(dataset string, rows []devices.Aggregate, now time.Time) {
 	}
 	set := l.sets[dataset]
 	if set == nil {
-		set = &latestSet{series: map[seriesKey]pair{}}
+		set = &latestSet{window: rows[0].Window, series: map[seriesKey]pair{}}
 		l.sets[dataset] = set
 	}
-	for _, row := range rows {
-		key := seriesKey{row.Station, row.Quantity.Name, row.Channel}
+	for i := range rows {
+		row := &rows[i]
+		key := seriesKey{row.Station, row.Quantity, row.Channel}
 		p, known := set.series[key]
-		set.series[key] = p.with(row, known)
+		set.series[key] = p.with(pack(row), known)
 		if row.Start.After(set.newest) {
 			set.newest = row.Start
 		}
 	}
 }
 
-func (p pair) with(row devices.Aggregate, known bool) pair {
+func (p pair) with(row packed, known bool) pair {
 	switch {
-	case !known || row.Start.Equal(p.last.Start):
+	case !known || row.begin == p.last.begin:
 		p.last = row
-	case row.Start.After(p.last.Start):
+	case row.begin > p.last.begin:
 		p.last, p.before, p.hasBefore = row, p.last, true
-	case !p.hasBefore || !row.Start.Before(p.before.Start):
+	case !p.hasBefore || row.begin >= p.before.begin:
 		p.before, p.hasBefore = row, true
 	}
 	return p
@@ -106,21 +171,22 @@ func (p pair) with(row devices.Aggregate, known bool) pair {
 // Rows returns the newest window of each live series of a dataset, ordered by
 // station, quantity and channel.
 func (l *Latest) Rows(dataset string) []devices.Aggregate {
-	return l.collect(dataset, func(p pair) (devices.Aggregate, bool) { return p.last, true })
+	return l.collect(dataset, func(p *pair) (*packed, bool) { return &p.last, true })
 }
 
 // At returns the rows of a dataset whose window begins at start, of those that
 // the cache still holds, in the order of Rows.
 func (l *Latest) At(dataset string, start time.Time) []devices.Aggregate {
-	return l.collect(dataset, func(p pair) (devices.Aggregate, bool) {
-		if p.hasBefore && p.before.Start.Equal(start) {
-			return p.before, true
+	begin := start.UnixMilli()
+	return l.collect(dataset, func(p *pair) (*packed, bool) {
+		if p.hasBefore && p.before.begin == begin {
+			return &p.before, true
 		}
-		return p.last, p.last.Start.Equal(start)
+		return &p.last, p.last.begin == begin
 	})
 }
 
-func (l *Latest) collect(dataset string, pick func(pair) (devices.Aggregate, bool)) []devices.Aggregate {
+func (l *Latest) collect(dataset string, pick func(*pair) (*packed, bool)) []devices.Aggregate {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	set := l.sets[dataset]
@@ -128,9 +194,10 @@ func (l *Latest) collect(dataset string, pick func(pair) (devices.Aggregate, boo
 		return nil
 	}
 	var rows []devices.Aggregate
-	for p := range maps.Values(set.series) {
-		if row, ok := pick(p); ok && row.Start.After(set.newest.Add(-Recent)) {
-			rows = append(rows, row)
+	live := set.newest.Add(-Recent).UnixMilli()
+	for key, p := range set.series {
+		if row, ok := pick(&p); ok && row.begin > live {
+			rows = append(rows, row.unpack(key, set.window))
 		}
 	}
 	slices.SortFunc(rows, Compare)

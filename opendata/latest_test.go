@@ -2,6 +2,7 @@ package opendata
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -40,6 +41,27 @@ func TestLatestKeepsTheTwoNewest(t *testing.T) {
 		if !l.Newest("energienetz").Equal(at(2)) || !l.Updated().Equal(at(len(order)-1)) {
 			t.Errorf("%s: newest %s, updated %s", name, l.Newest("energienetz"), l.Updated())
 		}
+	}
+}
+
+// TestLatestKeepsAllOfARow: rows come out as they went in.
+func TestLatestKeepsAllOfARow(t *testing.T) {
+	t0 := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	row := func(name string, a devices.Aggregate) devices.Aggregate {
+		a.Station, a.Quantity, a.Channel, a.Start, a.Window = "a", quantity(name), "l1", t0, time.Hour
+		return a
+	}
+	rows := []devices.Aggregate{
+		row("energy_export", devices.Aggregate{Suppressed: true}),
+		row("energy_import", devices.Aggregate{Count: 2, Sum: 7.5, Coverage: 0.25}),
+		row("surface_state", devices.Aggregate{Count: 2, Mode: 3, Shares: []float64{0, 0.25, 0, 0.75, 0, 0, 0, 0}}),
+		row("vehicle_count", devices.Aggregate{Count: 1, Sum: 7}),
+		row("voltage", devices.Aggregate{Count: 3, Mean: 230, Min: 229, Max: 231, Coverage: 1, Percentiles: []devices.Percentile{{P: 50, Value: 230}}}),
+	}
+	l := NewLatest()
+	l.Put("x", rows, t0)
+	if got := l.Rows("x"); !reflect.DeepEqual(got, rows) {
+		t.Errorf("rows %+v, want %+v", got, rows)
 	}
 }
 

@@ -22,14 +22,16 @@ To run a region:    modellregion check region.yaml && modellregion serve region.
 
 const serveHelp = `One process is the whole platform. In a larger region its parts run apart, beside an MQTT broker (mqtt.url) and an InfluxDB (influx.url) of the region's own:
 
-  ingest   stores what edges and other networks send; there may be several, which share the messages with mqtt.share
-  public   computes open data, writes the files and shows the portal
-  lists    tells edges their devices and writes where these are; one of it is enough
-  edge     the edge with udp, for gateways in the same network
+  ingest     stores what edges and other networks send; there may be several, which share the messages with mqtt.share
+  aggregate  computes open data and writes the files; one of it is enough
+  public     shows files and portal, with the login that may read open data alone; there may be several
+  lists      tells edges their devices and writes where these are; one of it is enough
+  edge       the edge with udp, for gateways in the same network
 
   modellregion serve --roles ingest region.yaml
   modellregion serve --roles ingest --internal 127.0.0.1:9091 region.yaml     another on the same machine
-  modellregion serve --roles public,lists --internal 127.0.0.1:9092 region.yaml`
+  modellregion serve --roles aggregate,lists --internal 127.0.0.1:9092 region.yaml
+  modellregion serve --roles public --internal 127.0.0.1:9093 region.yaml`
 
 type cli struct {
 	Log string `help:"Least level of log lines: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
@@ -40,6 +42,7 @@ type cli struct {
 	Devices     devicesCmd     `cmd:"" help:"Add and list devices."`
 	Dashboards  dashboardsCmd  `cmd:"" help:"Bring the dashboards to Grafana."`
 	DeadLetters deadLettersCmd `cmd:"" help:"Look at what could not be stored, and store it at last."`
+	OpenData    openDataCmd    `cmd:"" name:"opendata" help:"See which open data are published, and compute them anew."`
 	Simulate    simulateCmd    `cmd:"" help:"Send what many devices would, to see what a machine can take."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

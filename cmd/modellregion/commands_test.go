@@ -20,6 +20,8 @@ func TestHelpTeaches(t *testing.T) {
 		"dead-letters drop -h":    "for ever",
 		"devices import --help":   "dev_eui",
 		"dashboards apply --help": "--grafana",
+		"opendata rebuild --help": "Late readings need no rebuild",
+		"opendata datasets -h":    "modellregion check region.yaml",
 	} {
 		out, _, err := call(t, strings.Fields(args)...)
 		if err != nil || !strings.Contains(out, want) {

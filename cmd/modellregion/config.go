@@ -30,6 +30,10 @@ type config struct {
 	Roles    []role         `yaml:"roles"` // of this process; empty: all
 	Raw      duration       `yaml:"raw_retention"`
 	BaseMap  *baseMap       `yaml:"base_map"`
+
+	Datasets []datasetConfig `yaml:"datasets"` // nil: opendata.Defaults
+
+	lines strictyaml.Lines // where the keys stand; nil without a file
 }
 
 type regionConfig struct {
@@ -98,6 +102,14 @@ type baseMap struct {
 // duration is a time.Duration that may be written in days: "90d".
 type duration time.Duration
 
+// String writes whole days as such.
+func (d duration) String() string {
+	if day := duration(24 * time.Hour); d > 0 && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return time.Duration(d).String()
+}
+
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (d *duration) UnmarshalText(text []byte) error {
 	s := string(text)
@@ -135,7 +147,7 @@ func loadConfig(path string, override ...func(*config)) (config, error) {
 		return config{}, fmt.Errorf("read configuration: %w", err)
 	}
 	c := defaults()
-	if err := strictyaml.Decode(data, &c); err != nil {
+	if c.lines, err = strictyaml.DecodeLines(data, &c); err != nil {
 		return config{}, fmt.Errorf("configuration %s:\n%w", path, err)
 	}
 	for _, change := range override {
@@ -158,13 +170,13 @@ var (
 	agsPattern = regexp.MustCompile(`^[0-9]{8}$`)
 )
 
-// Validate returns everything that is wrong, each with the path of its key and
-// what would be right.
+// Validate returns everything that is wrong, each with the line and path of its
+// key and what would be right.
 func (c *config) Validate() error {
 	var errs []error
 	need := func(ok bool, path, want string, args ...any) {
 		if !ok {
-			errs = append(errs, fmt.Errorf("  %s: %s", path, fmt.Sprintf(want, args...)))
+			errs = append(errs, &strictyaml.Fault{Line: c.lines.Of(path), Text: path + ": " + fmt.Sprintf(want, args...)})
 		}
 	}
 	need(c.Region.Name.De != "" && c.Region.Name.En != "", "region.name", "must be given in de and en, like {de: Modellregion Paderborn, en: Paderborn Model Region}")
@@ -221,6 +233,7 @@ func (c *config) Validate() error {
 		}
 	}
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
+	c.checkDatasets(need)
 	for i := range c.Sources {
 		c.Sources[i].check(need, fmt.Sprintf("sources[%d].", i), seen)
 	}

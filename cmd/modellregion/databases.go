@@ -19,38 +19,44 @@ const (
 	setUpDenied = time.Minute      // when somebody has to act
 )
 
-// openInflux starts the embedded database or prepares clients of another.
+// openInflux starts the embedded database or prepares clients of another. A
+// process that has role public alone does not even read the secret of a login
+// that may do more than it.
 func (p *platform) openInflux(ctx context.Context) error {
 	if p.cfg.Influx.URL == "" {
 		return p.startInflux(ctx)
 	}
-	own, public, err := p.cfg.Influx.logins()
+	if p.cfg.runs(rolePublic) {
+		login, err := p.cfg.Influx.publicLogin()
+		if err != nil {
+			return err
+		}
+		p.public = influx.New(login)
+	}
+	if !p.cfg.runs(insideRoles...) {
+		return nil
+	}
+	login, err := p.cfg.Influx.login()
 	if err != nil {
 		return err
 	}
-	p.influx = influx.New(own)
-	if p.cfg.runs(rolePublic) {
-		p.public = influx.New(public)
-	}
+	p.influx = influx.New(login)
 	ctx, cancel := context.WithTimeout(ctx, firstSetUp)
 	defer cancel()
 	p.isSetUp = p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) == nil // else a unit goes on trying
 	return nil
 }
 
-// logins reads the secrets of a database elsewhere.
-func (c influxConfig) logins() (own, public influx.Config, err error) {
-	own = influx.Config{URL: c.URL, Org: c.Org, Username: c.Username}
-	public = influx.Config{URL: c.URL, Org: c.Org, Username: c.PublicUsername}
-	for _, f := range []struct {
-		path string
-		dst  *string
-	}{{c.TokenFile, &own.Token}, {c.PasswordFile, &own.Password}, {c.PublicTokenFile, &public.Token}, {c.PublicPasswordFile, &public.Password}} {
-		if err := readSecret(f.path, f.dst); err != nil {
-			return own, public, err
-		}
-	}
-	return own, public, nil
+// login is that of the platform at a database elsewhere, with its secrets.
+func (c influxConfig) login() (influx.Config, error) {
+	login := influx.Config{URL: c.URL, Org: c.Org, Username: c.Username}
+	return login, errors.Join(readSecret(c.TokenFile, &login.Token), readSecret(c.PasswordFile, &login.Password))
+}
+
+// publicLogin is the one that may read bucket open alone.
+func (c influxConfig) publicLogin() (influx.Config, error) {
+	login := influx.Config{URL: c.URL, Org: c.Org, Username: c.PublicUsername}
+	return login, errors.Join(readSecret(c.PublicTokenFile, &login.Token), readSecret(c.PublicPasswordFile, &login.Password))
 }
 
 // readSecret reads a file whose content, without the line's end, is a secret.

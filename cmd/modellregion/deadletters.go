@@ -99,8 +99,7 @@ func influxLogin(cfg config) (influx.Config, error) {
 	if cfg.Influx.URL == "" {
 		return embeddedLogin(cfg)
 	}
-	own, _, err := cfg.Influx.logins()
-	return own, err
+	return cfg.Influx.login()
 }
 
 type deadLettersListCmd struct {

@@ -162,7 +162,7 @@ func TestDeadLetters(t *testing.T) {
 	replay("1 dead letters stored, 0 not", 0, list[0].ID)
 	replay("it holds no uplink", 1, "--since", "30d")
 	eui, _ := uplink.ParseEUI(stranger)
-	stored, err := db.Readings(t.Context(), uplink.Traffic, eui, devices.Span{Start: hourAgo, End: time.Now()})
+	stored, err := db.DeviceReadings(t.Context(), uplink.Traffic, eui, devices.Span{Start: hourAgo, End: time.Now()})
 	if err != nil || len(stored) != 3 || stored[0].Readings[0].Value != 47 {
 		t.Errorf("%+v, %v", stored, err)
 	}

@@ -18,6 +18,7 @@ import (
 
 type demoCmd struct {
 	Sensors  int           `help:"How many sensors the region has." default:"200"`
+	Homes    bool          `help:"Also the meters of 60 households, in five groups." default:"true" negatable:""`
 	For      time.Duration `help:"End after this time, drain, compare the database with what was sent, and print the result as JSON. 0 runs until Ctrl-C." default:"0s"`
 	Speed    float64       `help:"Simulated seconds per second. The simulated time ends at the present." default:"1"`
 	Seed     uint64        `help:"Fixes what is sent." default:"1"`
@@ -37,6 +38,14 @@ const (
 	readyWithin  = 30 * time.Second
 	drainWithin  = 2 * time.Minute
 )
+
+// Help tells what is not seen at once.
+func (demoCmd) Help() string {
+	return `Households are published in groups and a day after the end of a day. To see some, simulate three days, and start once more on what is stored then:
+
+  modellregion demo --data-dir region --sensors 10 --speed 4320 --for 1m
+  modellregion demo --data-dir region --sensors 10 --speed 4320 --for 1m`
+}
 
 func (c *demoCmd) validate() error {
 	switch {
@@ -85,7 +94,7 @@ func (c *demoCmd) Run(ctx context.Context, t *terminal) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	}
 	fleet, err := simulate.Open(simulate.Config{
-		Seed: c.Seed, Sensors: c.Sensors, Speed: c.Speed, For: c.For, Dir: filepath.Join(dir, "simulator"), Log: t.log,
+		Seed: c.Seed, Sensors: c.Sensors, Homes: c.Homes, Speed: c.Speed, For: c.For, Dir: filepath.Join(dir, "simulator"), Log: t.log,
 	})
 	if err != nil {
 		return err
@@ -147,7 +156,7 @@ func (p *platform) waitReady(ctx context.Context) error {
 
 func (c *demoCmd) tellWhere(out io.Writer, p *platform, dir string, after time.Duration) {
 	influxURL := p.influxd.URL()
-	fmt.Fprintf(out, `The model region runs (ready after %.1f s): %d sensors in %d towns.
+	fmt.Fprintf(out, `The model region runs (ready after %.1f s): %d sensors%s in %d towns.
 
   Portal      http://%s/        (English: /en/)
   Open data   http://%s/data/
@@ -158,7 +167,7 @@ func (c *demoCmd) tellWhere(out io.Writer, p *platform, dir string, after time.D
 
 Ctrl-C ends it.
 
-`, after.Seconds(), c.Sensors, len(p.cfg.Region.Municipalities), p.publicHTTP.addr(), p.publicHTTP.addr(),
+`, after.Seconds(), c.Sensors, map[bool]string{true: " and 60 households"}[c.Homes], len(p.cfg.Region.Municipalities), p.publicHTTP.addr(), p.publicHTTP.addr(),
 		influxURL, filepath.Join(dir, "influx.json"), p.broker.Addr(), filepath.Join(dir, "mqtt.json"), p.edge.Addr(), p.internal.addr())
 }
 

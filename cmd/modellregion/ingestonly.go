@@ -92,13 +92,38 @@ type (
 	}
 )
 
+// datasetConfig has the keys of opendata.Dataset, for the same reason; the
+// package itself would bring time zones and rules that an ingest never uses.
+type datasetConfig struct {
+	ID          string     `yaml:"id"`
+	Domain      string     `yaml:"domain"`
+	Title       regionName `yaml:"title"`
+	Description regionName `yaml:"description"`
+	Quantities  []string   `yaml:"quantities"`
+	Windows     []string   `yaml:"windows"`
+	Grouping    string     `yaml:"grouping"`
+	Percentiles []int      `yaml:"percentiles"`
+	Licence     string     `yaml:"licence"`
+	Publisher   string     `yaml:"publisher"`
+	Contact     string     `yaml:"contact"`
+	Themes      []string   `yaml:"themes"`
+	Households  *struct {
+		K     int           `yaml:"k"`
+		Delay time.Duration `yaml:"delay"`
+		Total bool          `yaml:"total"`
+	} `yaml:"households"`
+}
+
 func checkLoRaWAN(lorawanConfig) error { return nil }
+
+func (*config) checkDatasets(need)     {}
+func (*config) tellDatasets(io.Writer) {}
 
 // errLeftOut is never seen: config.Validate has refused what leads to it.
 var errLeftOut = errors.New("this program has the ingest alone")
 
-func (*platform) startInflux(context.Context) error { return errLeftOut }
-func (*platform) openBroker() (mqttLogins, error)   { return mqttLogins{}, errLeftOut }
-func (*platform) openPublic(context.Context) error  { return errLeftOut }
-func (*platform) openEdge(mqttLogins) error         { return errLeftOut }
-func embeddedLogin(config) (influx.Config, error)   { return influx.Config{}, errLeftOut }
+func (*platform) startInflux(context.Context) error  { return errLeftOut }
+func (*platform) openBroker() (mqttLogins, error)    { return mqttLogins{}, errLeftOut }
+func (*platform) openOpenData(context.Context) error { return errLeftOut }
+func (*platform) openEdge(mqttLogins) error          { return errLeftOut }
+func embeddedLogin(config) (influx.Config, error)    { return influx.Config{}, errLeftOut }

@@ -46,13 +46,14 @@ func TestIngestAloneIsWanted(t *testing.T) {
 		{"no roles to check", "check FILE", beside(), refused},
 		{"another role", "serve --roles public FILE", beside(), refused},
 		{"another role beside", "serve --roles ingest,lists FILE", beside(), refused},
-		{"all roles", "serve --roles ingest,public,lists,edge FILE", beside(), refused},
+		{"all roles", "serve --roles ingest,aggregate,public,lists,edge FILE", beside(), refused},
 		{"unknown role", "serve --roles ingst FILE", beside(), refused},
 		{"another in the file", "check FILE", beside("# roles: [ingest]", "roles: [edge]"), refused},
 		{"embedded broker", "serve --roles ingest FILE", nil, "mqtt.url: must be given"},
 		{"embedded database", "serve --roles ingest FILE", nil, "influx.url: must be given"},
 		{"good", "check FILE", beside("# roles: [ingest]", "roles: [ingest]"), "=roles           ingest\n"},
 		{"whatever an edge may be told", "check FILE", beside("# roles: [ingest]", "roles: [ingest]", "gateways: []", gateways), "=rathaus, inside"},
+		{"unknown key of a dataset", "check FILE", beside("# roles: [ingest]", "roles: [ingest]", "\n# datasets:", "\ndatasets: [{name: x}]\n#"), "name"},
 		{"unknown key", "check FILE", beside("\nhttp:", "\nhtpp:"), "htpp"},
 		{"unknown key of an edge", "check FILE", beside("gateways: []", "gateway: []"), "gateway"},
 		{"unknown key of LoRaWAN", "check FILE", beside("gateways: []", "lorawan: {rx3_delay: 1}"), "rx3_delay"},
@@ -74,6 +75,14 @@ func TestIngestAloneIsWanted(t *testing.T) {
 				t.Errorf("it speaks of what is not there:\n%s", out)
 			}
 		})
+	}
+}
+
+// It reads the region's file, with all that other programs are told in it.
+func TestDatasetsAreRead(t *testing.T) {
+	path := withDatasets(t, beside("# roles: [ingest]", "roles: [ingest]"), []string{"# grouping: station", "grouping: road", "# percentiles:", "percentiles:", "# publisher:", "publisher:", "# contact:", "contact:"})
+	if out, _, err := call(t, "check", path); err != nil {
+		t.Errorf("%s (%v)", out, err)
 	}
 }
 

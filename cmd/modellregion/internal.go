@@ -9,8 +9,12 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 )
 
-// internalHandler serves what is for operators alone: health, metrics and
-// profiles.
+// rebuildPath is where the process with role aggregate is told to compute
+// windows anew, by the command opendata rebuild.
+const rebuildPath = "/opendata/rebuild"
+
+// internalHandler serves what is for operators alone: health, metrics, profiles
+// and the rebuilding of open data.
 func (p *platform) internalHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
@@ -28,6 +32,9 @@ func (p *platform) internalHandler() http.Handler {
 		p.metrics.WritePrometheus(w)
 		metrics.WriteProcessMetrics(w)
 	})
+	if p.rebuild != nil {
+		mux.Handle("POST "+rebuildPath, p.rebuild)
+	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)

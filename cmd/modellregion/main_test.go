@@ -39,6 +39,32 @@ func region(t *testing.T, edit ...string) string {
 	return path
 }
 
+// withDatasets is region with the datasets that the example shows, changed.
+func withDatasets(t *testing.T, edit, datasets []string) string {
+	t.Helper()
+	path := region(t, edit...)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, block, found := strings.Cut(string(data), "\n# datasets:\n")
+	if !found {
+		t.Fatal("the example has no block datasets")
+	}
+	var shown strings.Builder
+	for line := range strings.Lines(block) {
+		if !strings.HasPrefix(line, "#   ") {
+			break
+		}
+		shown.WriteString(line[2:])
+	}
+	text := head + "\ndatasets:\n" + strings.NewReplacer(datasets...).Replace(shown.String())
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 func TestUnitsStopInReverseOrder(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	var order []string

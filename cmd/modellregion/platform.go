@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -42,13 +43,17 @@ type platform struct {
 	ingest     *ingest.Ingest
 	sources    []source
 	aggregator aggregation
+	rebuild    http.Handler // computes windows anew, for operators; nil without role aggregate
+	openData   []unit       // what of open data runs besides
 	files      io.Closer
+	lock       io.Closer  // of the folder that role aggregate writes
 	edge       insideEdge // nil when no edge runs inside
 	publicHTTP *server
 	internal   *server
 
-	moved    chan struct{} // tells placeDevices that the registry changed
-	listsDue chan struct{} // tells publishDeviceLists that it, or the connection, changed
+	moved       chan struct{} // tells placeDevices that the registry changed
+	listsDue    chan struct{} // tells publishDeviceLists that it, or the connection, changed
+	stationsDue chan struct{} // tells publishStations that the registry changed
 }
 
 // The parts that a build for ingests alone lacks, as the platform uses them.
@@ -88,7 +93,7 @@ type (
 // folder. prepare may fill the registry before anything reads it. The caller
 // runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
-	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1)}
+	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1), stationsDue: make(chan struct{}, 1)}
 	metrics.ExposeMetadata(true)
 	defer func() {
 		if err != nil {
@@ -98,10 +103,12 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}
-	if cfg.runs(roleIngest, rolePublic, roleLists) {
+	if cfg.runs(append(insideRoles, rolePublic)...) {
 		if err := p.openInflux(ctx); err != nil {
 			return nil, err
 		}
+	}
+	if cfg.runs(insideRoles...) {
 		if err := p.openDevices(ctx, prepare); err != nil {
 			return nil, err
 		}
@@ -115,8 +122,8 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 			return nil, err
 		}
 	}
-	if cfg.runs(rolePublic) {
-		if err := p.openPublic(ctx); err != nil {
+	if cfg.runs(roleAggregate, rolePublic) {
+		if err := p.openOpenData(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -150,7 +157,7 @@ func (p *platform) openDevices(ctx context.Context, prepare func(context.Context
 			return err
 		}
 	}
-	if p.cfg.runs(rolePublic, roleLists) {
+	if p.cfg.runs(roleAggregate, roleLists) {
 		p.directory, err = registry.NewDirectory(ctx, p.registry, shipped)
 	}
 	return err
@@ -180,8 +187,10 @@ func (p *platform) close() error {
 // closeStores closes what has no loop of its own, writers first.
 func (p *platform) closeStores() error {
 	var errs []error
-	if p.files != nil {
-		errs = append(errs, p.files.Close())
+	for _, c := range []io.Closer{p.files, p.lock} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
 	}
 	if p.registry != nil {
 		errs = append(errs, p.registry.Close())
@@ -226,6 +235,7 @@ func (p *platform) units() []unit {
 	if p.aggregator != nil {
 		add("aggregation", p.aggregator.Run)
 	}
+	units = append(units, p.openData...)
 	if p.cfg.runs(roleLists) {
 		add("device places", p.placeDevices)
 	}
@@ -249,6 +259,7 @@ func (p *platform) units() []unit {
 			return p.directory.Follow(ctx, followEvery, func() {
 				wake(p.moved)
 				wake(p.listsDue)
+				wake(p.stationsDue)
 			})
 		})
 	}
@@ -265,8 +276,11 @@ func (p *platform) units() []unit {
 // is a network of others: that it is away is a metric.
 func (p *platform) ready(ctx context.Context) error {
 	var errs []error
-	if p.influx != nil {
+	switch {
+	case p.influx != nil:
 		errs = append(errs, p.influx.Ping(ctx))
+	case p.public != nil:
+		errs = append(errs, p.public.Ping(ctx))
 	}
 	if p.mqtt != nil && !p.mqtt.Connected() || p.uplinks != nil && !p.uplinks.Connected() {
 		errs = append(errs, errors.New("platform: no connection to the broker"))

@@ -9,13 +9,21 @@ import (
 type role string
 
 const (
-	roleIngest role = "ingest" // messages of edges and sources → InfluxDB
-	rolePublic role = "public" // aggregation, files, portal
-	roleLists  role = "lists"  // device lists to edges, places of devices
-	roleEdge   role = "edge"   // the edge that runs inside
+	roleIngest    role = "ingest"    // messages of edges and sources → InfluxDB
+	roleAggregate role = "aggregate" // bucket raw → bucket open, its files, the list of public stations
+	rolePublic    role = "public"    // shows files and portal; reads bucket open alone
+	roleLists     role = "lists"     // device lists to edges, places of devices
+	roleEdge      role = "edge"      // the edge that runs inside
 )
 
-func everyRole() []role { return []role{roleIngest, rolePublic, roleLists, roleEdge} }
+// The roles that need a login of the platform at the database, and so may read
+// bucket raw and the registry; and those that need the broker.
+var (
+	insideRoles = []role{roleIngest, roleAggregate, roleLists}
+	brokerRoles = []role{roleIngest, roleLists, roleEdge}
+)
+
+func everyRole() []role { return []role{roleIngest, roleAggregate, rolePublic, roleLists, roleEdge} }
 
 // runs reports whether this process has one of the roles.
 func (c *config) runs(any ...role) bool {
@@ -53,7 +61,7 @@ func (c *config) checkRoles(need need) {
 	known := true
 	for _, r := range c.Roles {
 		ok := slices.Contains(everyRole(), r)
-		need(ok, "roles", "%q, want ingest, public, lists or edge", r)
+		need(ok, "roles", "%q, want ingest, aggregate, public, lists or edge", r)
 		known = known && ok
 	}
 	if c.runsAll() || !known {
@@ -67,8 +75,14 @@ func (c *config) checkRoles(need need) {
 // needServers finds what is missing of broker and database elsewhere, which some
 // roles alone need.
 func (c *config) needServers(need need, roles string) {
-	for path, s := range map[string]struct{ listen, url string }{"mqtt": {c.MQTT.Listen, c.MQTT.URL}, "influx": {c.Influx.Listen, c.Influx.URL}} {
-		need(s.url != "", path+".url", "must be given: the embedded server is for a process with all roles, and this one has %s alone", roles)
+	for path, s := range map[string]struct {
+		listen, url string
+		needed      bool
+	}{
+		"mqtt":   {c.MQTT.Listen, c.MQTT.URL, c.runs(brokerRoles...)},
+		"influx": {c.Influx.Listen, c.Influx.URL, c.runs(append(insideRoles, rolePublic)...)},
+	} {
+		need(s.url != "" || !s.needed, path+".url", "must be given: the embedded server is for a process with all roles, and this one has %s alone", roles)
 		need(s.url == "" || s.listen == "", path, "want either listen, for the embedded server, or url, for another")
 	}
 }

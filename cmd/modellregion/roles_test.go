@@ -41,7 +41,8 @@ func beside(t *testing.T) (edit []string, logins mqttLogins, db *influx.Client) 
 	db, server := startInflux(t, dir)
 	return []string{
 		"  listen: 127.0.0.1:1883", "  url: " + logins.URL + "\n  username: platform\n  password_file: " + file(t, "mqtt", logins.Passwords[platformUser]),
-		"  listen: 127.0.0.1:8086", "  url: " + server.URL() + "\n  username: platform\n  password_file: " + file(t, "influx", server.Platform.Password),
+		"  listen: 127.0.0.1:8086", "  url: " + server.URL() + "\n  username: platform\n  password_file: " + file(t, "influx", server.Platform.Password) +
+			"\n  public_username: public\n  public_password_file: " + file(t, "public", server.Public.Password),
 		"http: 127.0.0.1:8080", "http: 127.0.0.1:0", "internal: 127.0.0.1:9090", "internal: 127.0.0.1:0", "udp: 127.0.0.1:1700", "udp: 127.0.0.1:0",
 	}, logins, db
 }
@@ -126,7 +127,7 @@ func TestRolesRunApart(t *testing.T) {
 	if stored, err := uplink.DecodeStored(<-got[uplink.KindStored]); err != nil || stored.Epoch != "5c1f" || stored.Ranges[0] != [2]uint64{1, 1} {
 		t.Errorf("%+v, %v", stored, err)
 	}
-	reports, err := db.Readings(t.Context(), uplink.Traffic, eui, devices.Span{Start: now, End: now.Add(time.Second)})
+	reports, err := db.DeviceReadings(t.Context(), uplink.Traffic, eui, devices.Span{Start: now, End: now.Add(time.Second)})
 	if err != nil || len(reports) != 1 || reports[0].Readings[0].Value != 47 {
 		t.Errorf("%+v, %v", reports, err)
 	}
@@ -149,7 +150,7 @@ func TestRolesRunApart(t *testing.T) {
 	}
 	stop()
 
-	at, stop = serving(t, dir, "endpoints-public-lists.json", "--roles", "lists,public", cfg)
+	at, stop = serving(t, dir, "endpoints-aggregate-public-lists.json", "--roles", "lists,public,aggregate", cfg)
 	if list, err := uplink.DecodeDeviceList(<-got[uplink.KindDevices]); err != nil || len(list.Devices) != 2 {
 		t.Errorf("%+v, %v", list, err)
 	}
@@ -176,11 +177,13 @@ func TestRolesConfig(t *testing.T) {
 		edit []string
 		want string // of the error; when it begins with =, of the output
 	}{
+		{"public needs no broker", []string{"# roles: [ingest]", "roles: [public]", "  listen: 127.0.0.1:8086", "  url: http://influxdb:8086"}, "=roles           public\n"},
+		{"nor does aggregate, but a database", []string{"# roles: [ingest]", "roles: [aggregate]"}, "influx.url: must be given: the embedded server is for a process with all roles, and this one has aggregate alone"},
 		{"embedded", []string{"# roles: [ingest]", "roles: [public, ingest]"}, "mqtt.url: must be given: the embedded server is for a process with all roles, and this one has ingest, public alone"},
 		{"embedded database", []string{"# roles: [ingest]", "roles: [ingest]"}, "influx.url: must be given"},
 		{"one is enough", at("[ingest]"), "=roles           ingest\n"},
-		{"all in another order", []string{"# roles: [ingest]", "roles: [edge, lists, public, ingest]"}, "=roles           ingest, public, lists, edge\n"},
-		{"unknown", at("[ingst]"), `roles: "ingst", want ingest, public, lists or edge`},
+		{"all in another order", []string{"# roles: [ingest]", "roles: [edge, lists, public, ingest, aggregate]"}, "=roles           ingest, aggregate, public, lists, edge\n"},
+		{"unknown", at("[ingst]"), `roles: "ingst", want ingest, aggregate, public, lists or edge`},
 		{"no list", at("ingest"), "roles"},
 		{"no edge inside", append(at("[edge]"), "    udp: 127.0.0.1:1700\n", ""), "roles: edge: no edge has udp"},
 		{"group", []string{"#  share: ingest", "  share: in/gest"}, `mqtt.share: "in/gest", want the name of a group`},

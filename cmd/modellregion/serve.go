@@ -9,7 +9,7 @@ import (
 
 type serveCmd struct {
 	Config   string `arg:"" help:"The region's configuration; deploy/region.example.yaml explains every key." type:"path"`
-	Roles    []role `help:"Run these parts alone, in place of those of the configuration: ingest, public, lists, edge." placeholder:"ROLE,..."`
+	Roles    []role `help:"Run these parts alone, in place of those of the configuration: ingest, aggregate, public, lists, edge." placeholder:"ROLE,..."`
 	Internal string `help:"Where health and metrics are, in place of what the configuration says." placeholder:"HOST:PORT"`
 }
 
@@ -34,9 +34,11 @@ func (c serveCmd) Run(ctx context.Context, t *terminal) error {
 	cfg, err := loadConfig(c.Config, func(cfg *config) {
 		if len(c.Roles) > 0 {
 			cfg.Roles = c.Roles
+			delete(cfg.lines, "roles") // a mistake stands on no line then
 		}
 		if c.Internal != "" {
 			cfg.Internal = c.Internal
+			delete(cfg.lines, "internal")
 		}
 	})
 	if err != nil {
@@ -95,6 +97,7 @@ func (c checkCmd) Run(t *terminal) error {
 		s := &cfg.Sources[i]
 		fmt.Fprintf(t.out, "  source          %s, %s at %s\n", s.Name, kinds[s.Kind].called, s.URL)
 	}
+	cfg.tellDatasets(t.out)
 	return nil
 }
 

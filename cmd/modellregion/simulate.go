@@ -22,6 +22,7 @@ import (
 type simulateCmd struct {
 	MQTT    simulateMQTTCmd    `cmd:"" name:"mqtt" help:"Send uplinks as many edges would, and measure how long until they are stored."`
 	Devices simulateDevicesCmd `cmd:"" help:"Bring the devices of simulate mqtt into the registry, or take them out."`
+	History simulateHistoryCmd `cmd:"" help:"Invent a past to look at: a year of windows of stations that there are not."`
 }
 
 // loadFleet is the flags that say which edges and devices a load has.

@@ -203,7 +203,7 @@ func TestSources(t *testing.T) {
 	eui, _ := uplink.ParseEUI(stranger)
 	stored := func(want int) func() bool {
 		return func() bool {
-			reports, err := db.Readings(t.Context(), uplink.Traffic, eui, devices.Span{Start: now.Add(-time.Minute), End: now.Add(time.Minute)})
+			reports, err := db.DeviceReadings(t.Context(), uplink.Traffic, eui, devices.Span{Start: now.Add(-time.Minute), End: now.Add(time.Minute)})
 			if err != nil {
 				t.Fatal(err)
 			}

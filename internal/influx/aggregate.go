@@ -2,9 +2,8 @@ package influx
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
-	"strings"
 	"time"
 
 	"modellregion/devices"
@@ -38,79 +37,70 @@ func (c *Client) Dirty(ctx context.Context, arrived devices.Span) ([]devices.Dir
 	return out, nil
 }
 
-// functions are the InfluxQL functions that a kind of quantity needs, each
-// with the name its column gets.
-var functions = map[devices.Kind][]string{
-	devices.Gauge:    {"count", "mean", "min", "max"},
-	devices.Count:    {"count", "sum"},
-	devices.Meter:    {"count", "first", "last"},
-	devices.Category: {"count", "mode"},
-}
-
-// Aggregate computes the windows of a domain in the span from bucket raw: one
-// row per window, station, quantity and channel that has readings. A meter's
-// Sum is the difference to the last reading of the window before, or to the
-// first of its own where there is none or the meter was reset.
-func (c *Client) Aggregate(ctx context.Context, domain uplink.Domain, span devices.Span, window time.Duration) ([]devices.Aggregate, error) {
-	var columns []string
-	var quantities []*devices.Quantity
-	for _, q := range devices.Quantities() {
-		if q.Domain != domain && q.Domain != devices.Health {
-			continue
-		}
-		quantities = append(quantities, q)
-		for _, f := range functions[q.Kind] {
-			columns = append(columns, f+"("+ident(q.Name)+") AS "+ident(q.Name+"."+f))
-		}
+// Readings calls take with what the stations of a domain reported of the
+// quantities in the span, once for each station and channel; the channels of a
+// station follow each other. It holds 64 MB in memory or, when the span is long
+// or has more readings, one station at a time. An error of take ends it and is
+// returned.
+func (c *Client) Readings(ctx context.Context, domain uplink.Domain, span devices.Span, quantities []*devices.Quantity, take func(devices.Series) error) error {
+	if len(quantities) == 0 || !span.Start.Before(span.End) {
+		return nil
 	}
-	q := "SELECT " + strings.Join(columns, ", ") + " FROM " + ident(string(domain)) +
-		" WHERE " + during(span.Start.Add(-window), span.End) +
-		fmt.Sprintf(" GROUP BY time(%ds), ", int64(window/time.Second)) + ident(TagStation) + ", " + ident(TagChannel) + " fill(none)"
-	answer, err := c.query(ctx, Raw, q)
+	var names []string
+	meters := false
+	for _, q := range quantities {
+		names = append(names, q.Name)
+		meters = meters || q.Kind == devices.Meter
+	}
+	err := errTooMany
+	if span.End.Sub(span.Start) <= maxGatheredSpan {
+		err = c.gather(ctx, domain, span, names, meters, take)
+	}
+	if errors.Is(err, errTooMany) {
+		err = c.readGrouped(ctx, domain, span, names, meters, take)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("aggregate %s from %s: %w", domain, span.Start.Format(time.RFC3339), err)
+		return fmt.Errorf("read %s from %s to %s: %w", domain, span.Start.Format(time.RFC3339), span.End.Format(time.RFC3339), err)
 	}
-	var out []devices.Aggregate
-	for _, s := range answer {
-		for _, quantity := range quantities {
-			out = append(out, windows(&s, quantity, span, window)...)
-		}
-	}
-	return out, nil
+	return nil
 }
 
-// windows reads one quantity of one station and channel out of an answer whose
-// rows begin one window before the span.
-func windows(s *series, q *devices.Quantity, span devices.Span, window time.Duration) []devices.Aggregate {
-	var out []devices.Aggregate
-	before := math.NaN() // last reading of a meter in the window before
-	var beforeAt time.Time
-	for r := range s.rows {
-		get := func(function string) float64 {
-			v, _ := r.float(q.Name + "." + function)
-			return v
-		}
-		count, _ := r.float(q.Name + ".count")
-		if count == 0 {
-			continue
-		}
-		a := devices.Aggregate{
-			Station: s.Tags[TagStation], Quantity: q, Channel: s.Tags[TagChannel],
-			Start: r.time(), Window: window, Count: int(count),
-			Mean: get("mean"), Min: get("min"), Max: get("max"), Sum: get("sum"),
-			First: get("first"), Last: get("last"), Mode: get("mode"),
-		}
-		if q.Kind == devices.Meter {
-			from := a.First
-			if beforeAt.Equal(a.Start.Add(-window)) && before <= a.First {
-				from = before
-			}
-			a.Sum = max(a.Last-from, 0)
-			before, beforeAt = a.Last, a.Start
-		}
-		if span.Contains(a.Start) {
-			out = append(out, a)
-		}
+// maxGatheredSpan is the longest span of which the readings are held in memory
+// at once. Those of an hour with what a meter looks back are.
+const maxGatheredSpan = 3 * time.Hour
+
+// gather asks for rows that are not grouped. InfluxDB makes a cursor for every
+// series and field either way, about 17 µs a station; but each group is an
+// answer of its own on top, which is more than as much again, and four times
+// the bytes. take is not called when the error is errTooMany.
+func (c *Client) gather(ctx context.Context, domain uplink.Domain, span devices.Span, names []string, meters bool, take func(devices.Series) error) error {
+	g := newGatherer(names, meters)
+	if err := c.stream(ctx, Raw, selectReadings(domain, span, names, meters, TagStation), g.add); err != nil {
+		return err
 	}
-	return out
+	return g.each(take)
+}
+
+// readGrouped asks for one station after the other.
+func (c *Client) readGrouped(ctx context.Context, domain uplink.Domain, span devices.Span, names []string, meters bool, take func(devices.Series) error) error {
+	s := newSorter(names, meters, take)
+	q := selectReadings(domain, span, names, meters, "") + " GROUP BY " + ident(TagStation)
+	if err := c.stream(ctx, Raw, q, s.add); err != nil {
+		return err
+	}
+	return s.flush()
+}
+
+// selectReadings returns the statement for the readings of a span. Channel and
+// device are columns, not groups: a group for each station keeps its channels
+// together, and is less work for the server. station is "" or its tag.
+func selectReadings(domain uplink.Domain, span devices.Span, names []string, meters bool, station string) string {
+	columns := idents(names...) + ", " + ident(TagChannel) + "::tag"
+	if station != "" {
+		columns += ", " + ident(station) + "::tag"
+	}
+	if meters {
+		columns += ", " + ident(TagDevice) + "::tag"
+	}
+	return "SELECT " + columns + " FROM " + ident(string(domain)) + " WHERE " + during(span.Start, span.End)
 }

@@ -232,7 +232,7 @@ func TestWriteThenRead(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := c.Readings(t.Context(), uplink.Energy, uplink.EUI{1}, devices.Span{Start: window0, End: window0.Add(time.Hour)})
+		got, err := c.DeviceReadings(t.Context(), uplink.Energy, uplink.EUI{1}, devices.Span{Start: window0, End: window0.Add(time.Hour)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +335,7 @@ func TestRefusedReports(t *testing.T) {
 			if !errors.As(err, &why) || why.Fault != devices.FaultRefused {
 				t.Errorf("%s: error %v, want a refusal", c.name, err)
 			}
-			got, err := client.Readings(t.Context(), uplink.Energy, batch[1].Device, devices.Span{Start: window0, End: window0.Add(time.Hour)})
+			got, err := client.DeviceReadings(t.Context(), uplink.Energy, batch[1].Device, devices.Span{Start: window0, End: window0.Add(time.Hour)})
 			if err != nil || (len(got) == 1) != c.others {
 				t.Errorf("%s: of the other report %d readings are stored (%v)", c.name, len(got), err)
 			}

@@ -8,9 +8,9 @@ import (
 	"modellregion/uplink"
 )
 
-// Readings returns everything of a device in the span, in no order: a report
+// DeviceReadings returns everything of a device in the span, in no order: a report
 // for each time and channel, without receptions.
-func (c *Client) Readings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]devices.Report, error) {
+func (c *Client) DeviceReadings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]devices.Report, error) {
 	q := "SELECT * FROM " + ident(string(domain)) + " WHERE " + during(span.Start, span.End) +
 		" AND " + ident(TagDevice) + " = " + text(device.String()) + " GROUP BY " + ident(TagChannel)
 	answer, err := c.query(ctx, Raw, q)

@@ -20,16 +20,26 @@ const (
 )
 
 // In bucket open a dataset is a measurement of that name with the tags
-// station, quantity, channel and window ("15m") and those of these fields
-// that its quantity's kind has; its time is the begin of the window.
+// station (or the area by which it is grouped), channel and window ("1m",
+// "10m", "15m", "1h", "1d", "1w"); its time is the begin of the window. A point
+// has all quantities, each with the fields of its kind below, after its name
+// and a point: "voltage.mean". Beside them a gauge has voltage.p5 … p99 for the
+// percentiles of its dataset, and a category surface_state.share_dry … for the
+// share of the time that it was so, 0 to 1.
 const (
-	FieldCount    = "count"    // readings in the window
-	FieldMean     = "mean"     // gauge
-	FieldMin      = "min"      // gauge
-	FieldMax      = "max"      // gauge
-	FieldSum      = "sum"      // count; meter: last minus first
-	FieldMode     = "mode"     // category: most frequent code
-	FieldCoverage = "coverage" // received ÷ expected readings, 0 to 1
+	FieldCount      = "count"      // of the point: readings in the window of each quantity, or countedEach; of a quantity: its own
+	FieldCoverage   = "coverage"   // likewise: received ÷ expected readings, 0 to 1
+	FieldMean       = "mean"       // gauge
+	FieldMin        = "min"        // gauge; does not count when count is 1: it is the mean
+	FieldMax        = "max"        // gauge; likewise
+	FieldSum        = "sum"        // count; meter: what it has counted
+	FieldMode       = "mode"       // category: the code that took most of the time
+	FieldSuppressed = "suppressed" // 1: a privacy rule forbids to tell; no other field of the quantity counts
+
+	percentilePrefix = "p"
+	sharePrefix      = "share_"
+
+	countedEach = -1 // the quantities differ: count and coverage of each count
 )
 
 // Tags.

@@ -11,7 +11,7 @@ import (
 // Database is asked for what it holds of a device: a report for each time and
 // channel, in any order.
 type Database interface {
-	Readings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]devices.Report, error)
+	DeviceReadings(ctx context.Context, domain uplink.Domain, device uplink.EUI, span devices.Span) ([]devices.Report, error)
 }
 
 // Comparison holds a database against the ledger, in readings.
@@ -57,7 +57,7 @@ func (f *Fleet) Compare(ctx context.Context, db Database) (Comparison, error) {
 		return c, err
 	}
 	for _, d := range f.Devices() {
-		reports, err := db.Readings(ctx, d.Domain, d.EUI, everything)
+		reports, err := db.DeviceReadings(ctx, d.Domain, d.EUI, everything)
 		if err != nil {
 			return c, err
 		}

@@ -60,9 +60,25 @@ func (w *world) frequency(t time.Time) float64 {
 	return 50 + 0.02*chance.with(1).smooth(h*8) + 0.009*chance.with(2).smooth(h*90)
 }
 
-// homes and peak of the roofs, kW, on one feeder.
+// substation has so many homes and a transformer of that rated power, VA.
+func (s *sensor) substation() (homes, rating float64) {
+	homes = math.Round(s.chance.with(uint64(forValues)).with(10).between(140, 420))
+	if homes > 220 {
+		return homes, 400e3
+	}
+	return homes, 250e3
+}
+
+// homes and peak of the roofs, kW, on one feeder. Of one household it is how
+// much more or less than the mean it takes; it has no roof.
 func (s *sensor) street() (homes, peak float64) {
 	chance := s.chance.with(uint64(forValues))
+	switch {
+	case s.bakery:
+		return 25, 0
+	case s.kind == home:
+		return chance.with(10).between(0.6, 1.7), 0
+	}
 	homes = math.Round(chance.with(10).between(18, 70))
 	return homes, homes * chance.with(11).between(0, 1.6)
 }
@@ -105,12 +121,8 @@ func (w *world) advance(s *sensor, n uint32, start time.Time) {
 // load and apparent power.
 func (w *world) sampleTransformer(s *sensor, t time.Time) []float64 {
 	chance := s.chance.with(uint64(forValues))
-	homes := math.Round(chance.with(10).between(140, 420))
+	homes, rating := s.substation()
 	power := w.feeder(s, t, homes, homes*chance.with(11).between(0, 1.1))
-	rating := 250e3 // VA
-	if homes > 220 {
-		rating = 400e3
-	}
 	voltage := w.voltages(s, t, power, rating/3)
 	apparent := (math.Abs(power[0]) + math.Abs(power[1]) + math.Abs(power[2])) / 0.96
 	return append(voltage[:], apparent/rating*100, apparent)

@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -22,6 +23,7 @@ const (
 	transformer
 	road
 	air
+	home // the meter of a household, see homes
 )
 
 // kinds is what the kinds differ in.
@@ -36,6 +38,7 @@ var kinds = [...]struct {
 	transformer: {"virtual-transformer", uplink.Energy, "trafo", 5 * time.Minute},
 	road:        {"virtual-road", uplink.Road, "strasse", 5 * time.Minute},
 	air:         {"virtual-air", uplink.Environment, "umwelt", 10 * time.Minute},
+	home:        {"virtual-grid", uplink.Energy, "haushalt", 5 * time.Minute},
 }
 
 // mixture is what of every twenty sensors measures what: 40 % traffic, 20 %
@@ -59,6 +62,7 @@ type sensor struct {
 	distance  [2]float64    // to them, m
 	sf        int           // spreading factor, 7 to 10
 	confirmed bool          // sends confirmed uplinks
+	bakery    bool          // of a home: it takes as much as many
 	phase     time.Duration // of its first uplink after the start
 	batched   bool          // a frame of it is in a batch
 	meter     meter
@@ -117,7 +121,7 @@ func (s *sensor) hear(gateways []*gateway) {
 }
 
 // describe returns what a registry is told of the sensor, the nth of its kind
-// in its city.
+// in its city. Its kind and its chance are known.
 func (s *sensor) describe(seed uint64, nth int) devices.Device {
 	chance := s.chance.with(2)
 	places := s.city.places
@@ -132,7 +136,7 @@ func (s *sensor) describe(seed uint64, nth int) devices.Device {
 	eui := uplink.EUI{0x02, 'M', 'R'} // locally administered
 	binary.BigEndian.PutUint16(eui[3:], uint16(mix(seed)))
 	eui[5], eui[6], eui[7] = byte(s.index>>16), byte(s.index>>8), byte(s.index)
-	return devices.Device{
+	d := devices.Device{
 		EUI:          eui,
 		JoinEUI:      uplink.EUI{0x02, 'M', 'R', 0xff, 0xff, 0, 0, 1},
 		Name:         s.kind.title(name, chance.with(3)),
@@ -144,6 +148,23 @@ func (s *sensor) describe(seed uint64, nth int) devices.Device {
 		Visibility:   devices.Public,
 		Keys:         keys(s.chance.with(uint64(forKeys)), s.index),
 	}
+	d.District = s.city.district(d.Place)
+	switch s.kind {
+	case traffic:
+		// A road has the name of its town: every town has a Bahnhofstraße.
+		d.Road, d.Variables = street.name+", "+s.city.name, map[string]string{"free_speed": fmt.Sprint(s.limit())}
+	case road:
+		d.Road = street.name + ", " + s.city.name
+	case transformer:
+		_, rating := s.substation()
+		d.Variables = map[string]string{"rated_power": fmt.Sprint(rating)}
+	}
+	return d
+}
+
+// district returns the part of the town whose middle is nearest.
+func (c *city) district(p devices.Place) string {
+	return slices.MinFunc(c.districts, func(a, b place) int { return cmp.Compare(metres(a.Place, p), metres(b.Place, p)) }).name
 }
 
 // title names a station for people.
@@ -160,6 +181,8 @@ func (k kind) title(street string, chance noise) string {
 		return "Transformator " + street
 	case road:
 		return "Fahrbahn " + street
+	case home:
+		return "Haushalt " + street
 	default:
 		return "Messstation " + street
 	}

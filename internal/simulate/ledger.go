@@ -33,6 +33,7 @@ type identity struct {
 	Sensors int       `json:"sensors"`
 	Speed   float64   `json:"speed"`
 	For     string    `json:"for"`
+	Homes   bool      `json:"homes"`
 	Start   time.Time `json:"start"` // of the simulated time
 }
 
@@ -60,6 +61,7 @@ func identify(dir string, id identity) (identity, error) {
 		{"sensors", old.Sensors, id.Sensors},
 		{"speed", old.Speed, id.Speed},
 		{"for", old.For, id.For},
+		{"homes", old.Homes, id.Homes},
 	} {
 		if field.old != field.want {
 			return identity{}, fmt.Errorf("simulate: the fleet in %s has %s %v, not %v: use the same or another folder",

@@ -24,6 +24,15 @@ type field struct {
 	divide            float64
 }
 
+// gridFormat is that of a meter with three phases.
+var gridFormat = format{port: 3, fields: []field{
+	{"voltage", "l1", 2, false, 10}, {"voltage", "l2", 2, false, 10}, {"voltage", "l3", 2, false, 10},
+	{"current", "l1", 2, false, 10}, {"current", "l2", 2, false, 10}, {"current", "l3", 2, false, 10},
+	{"power_active", "l1", 3, true, 1}, {"power_active", "l2", 3, true, 1}, {"power_active", "l3", 3, true, 1},
+	{"frequency", "", 2, false, 1000},
+	{"energy_import", "", 4, false, 1}, {"energy_export", "", 4, false, 1},
+}}
+
 var formats = [...]format{
 	traffic: {port: 2, fields: []field{
 		{"vehicle_count", "lane1", 2, false, 1}, {"vehicle_count_truck", "lane1", 1, false, 1},
@@ -32,13 +41,7 @@ var formats = [...]format{
 		{"speed_mean", "lane2", 1, false, 2}, {"occupancy", "lane2", 1, false, 200},
 		{"battery_voltage", "", 2, false, 1000},
 	}},
-	grid: {port: 3, fields: []field{
-		{"voltage", "l1", 2, false, 10}, {"voltage", "l2", 2, false, 10}, {"voltage", "l3", 2, false, 10},
-		{"current", "l1", 2, false, 10}, {"current", "l2", 2, false, 10}, {"current", "l3", 2, false, 10},
-		{"power_active", "l1", 3, true, 1}, {"power_active", "l2", 3, true, 1}, {"power_active", "l3", 3, true, 1},
-		{"frequency", "", 2, false, 1000},
-		{"energy_import", "", 4, false, 1}, {"energy_export", "", 4, false, 1},
-	}},
+	grid: gridFormat, home: gridFormat,
 	transformer: {port: 4, fields: []field{
 		{"voltage", "l1", 2, false, 10}, {"voltage", "l2", 2, false, 10}, {"voltage", "l3", 2, false, 10},
 		{"load", "", 2, false, 10}, {"power_apparent", "", 3, false, 1},
@@ -117,7 +120,7 @@ func (w *world) sample(s *sensor, n uint32, t, start time.Time) []byte {
 	switch s.kind {
 	case traffic:
 		values = w.sampleTraffic(s, t)
-	case grid:
+	case grid, home:
 		values = w.sampleGrid(s, n, t, start)
 	case transformer:
 		values = w.sampleTransformer(s, t)

@@ -32,6 +32,8 @@ type city struct {
 	altitude float64 // m
 	places   []place // streets, one point on each
 	masts    []place // where the gateways stand
+
+	districts []place // with their middles, about
 }
 
 type place struct {
@@ -53,7 +55,7 @@ func region() []city {
 			at("Pontwall", 50.7808, 6.0787), at("Boxgraben", 50.7695, 6.0815),
 			at("Eupener Straße", 50.7540, 6.0890), at("Templergraben", 50.7778, 6.0780),
 			at("Bahnhofstraße", 50.7692, 6.0905),
-		}, []place{at("Rathaus", 50.7762, 6.0838), at("Lousberg", 50.7880, 6.0790), at("Rothe Erde", 50.7715, 6.1160)}},
+		}, []place{at("Rathaus", 50.7762, 6.0838), at("Lousberg", 50.7880, 6.0790), at("Rothe Erde", 50.7715, 6.1160)}, []place{at("Mitte", 50.7753, 6.0839), at("Burtscheid", 50.7630, 6.0960), at("Laurensberg", 50.7980, 6.0600), at("Rothe Erde", 50.7720, 6.1170)}},
 		{"gelsenkirchen", "Gelsenkirchen", 50, []place{
 			at("Kurt-Schumacher-Straße", 51.5400, 7.0790), at("Florastraße", 51.5135, 7.0960),
 			at("Bismarckstraße", 51.5230, 7.1110), at("Overwegstraße", 51.5105, 7.0925),
@@ -63,7 +65,7 @@ func region() []city {
 			at("Rotthauser Straße", 51.4960, 7.0960), at("Uferstraße", 51.5330, 7.0620),
 			at("Bochumer Straße", 51.4975, 7.1110), at("Hochstraße", 51.5790, 7.0535),
 			at("Bahnhofstraße", 51.5070, 7.1010),
-		}, []place{at("Hans-Sachs-Haus", 51.5103, 7.0960), at("Rathaus Buer", 51.5790, 7.0560), at("Nordsternturm", 51.5290, 7.0370)}},
+		}, []place{at("Hans-Sachs-Haus", 51.5103, 7.0960), at("Rathaus Buer", 51.5790, 7.0560), at("Nordsternturm", 51.5290, 7.0370)}, []place{at("Mitte", 51.5100, 7.0970), at("Buer", 51.5790, 7.0560), at("Horst", 51.5400, 7.0300)}},
 		{"paderborn", "Paderborn", 110, []place{
 			at("Westernstraße", 51.7175, 8.7480), at("Detmolder Straße", 51.7270, 8.7720),
 			at("Bielefelder Straße", 51.7390, 8.7200), at("Warburger Straße", 51.7080, 8.7690),
@@ -73,7 +75,7 @@ func region() []city {
 			at("Liboriberg", 51.7150, 8.7540), at("Gierstraße", 51.7185, 8.7610),
 			at("Fürstenallee", 51.7310, 8.7360), at("Residenzstraße", 51.7460, 8.7110),
 			at("Bahnhofstraße", 51.7130, 8.7430),
-		}, []place{at("Rathaus", 51.7180, 8.7540), at("Schloß Neuhaus", 51.7450, 8.7125), at("Universität", 51.7065, 8.7715)}},
+		}, []place{at("Rathaus", 51.7180, 8.7540), at("Schloß Neuhaus", 51.7450, 8.7125), at("Universität", 51.7065, 8.7715)}, []place{at("Kernstadt", 51.7180, 8.7570), at("Schloß Neuhaus", 51.7450, 8.7110)}},
 		{"soest", "Soest", 98, []place{
 			at("Brüderstraße", 51.5750, 8.1065), at("Jakobistraße", 51.5715, 8.0995),
 			at("Thomästraße", 51.5695, 8.1120), at("Niederbergheimer Straße", 51.5640, 8.1150),
@@ -83,7 +85,7 @@ func region() []city {
 			at("Walburgerstraße", 51.5755, 8.1090), at("Senator-Schwartz-Ring", 51.5655, 8.0980),
 			at("Paradieser Weg", 51.5755, 8.0930), at("Opmünder Weg", 51.5720, 8.1270),
 			at("Bahnhofstraße", 51.5770, 8.1050),
-		}, []place{at("Rathaus", 51.5716, 8.1070), at("Stadtwerke", 51.5800, 8.0950)}},
+		}, []place{at("Rathaus", 51.5716, 8.1070), at("Stadtwerke", 51.5800, 8.0950)}, []place{at("Altstadt", 51.5715, 8.1065), at("Süden", 51.5610, 8.1080)}},
 		{"wuppertal", "Wuppertal", 160, []place{
 			at("Friedrich-Engels-Allee", 51.2640, 7.1750), at("Bundesallee", 51.2555, 7.1440),
 			at("Gathe", 51.2620, 7.1500), at("Uellendahler Straße", 51.2720, 7.1490),
@@ -93,7 +95,7 @@ func region() []city {
 			at("Cronenberger Straße", 51.2430, 7.1440), at("Hahnerberger Straße", 51.2240, 7.1440),
 			at("Carnaper Straße", 51.2760, 7.1880), at("Nevigeser Straße", 51.2660, 7.1200),
 			at("Hofaue", 51.2575, 7.1530),
-		}, []place{at("Elisenturm", 51.2490, 7.1560), at("Rathaus Barmen", 51.2710, 7.1990), at("Vohwinkel", 51.2320, 7.0760)}},
+		}, []place{at("Elisenturm", 51.2490, 7.1560), at("Rathaus Barmen", 51.2710, 7.1990), at("Vohwinkel", 51.2320, 7.0760)}, []place{at("Elberfeld", 51.2562, 7.1450), at("Barmen", 51.2700, 7.1970), at("Vohwinkel", 51.2330, 7.0740)}},
 	}
 }
 

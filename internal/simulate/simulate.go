@@ -26,6 +26,7 @@ type Config struct {
 	Sensors int           // 1 to 100,000
 	Speed   float64       // simulated seconds per second, above 0
 	For     time.Duration // wall time to run; 0: until cancelled
+	Homes   bool          // also the meters of some households, see homes
 	Dir     string        // folder for the ledger; it is created
 	Log     *slog.Logger  // nil: none
 }
@@ -95,7 +96,7 @@ func Open(cfg Config) (*Fleet, error) {
 		}
 	}
 	id, err := identify(cfg.Dir, identity{
-		Version: 1, Seed: cfg.Seed, Sensors: cfg.Sensors, Speed: cfg.Speed, For: cfg.For.String(),
+		Version: 1, Seed: cfg.Seed, Sensors: cfg.Sensors, Speed: cfg.Speed, For: cfg.For.String(), Homes: cfg.Homes,
 		Start: time.Now().UTC().Truncate(time.Millisecond).Add(-back),
 	})
 	if err != nil {
@@ -103,6 +104,9 @@ func Open(cfg Config) (*Fleet, error) {
 	}
 	f.start = id.Start
 	f.sensors, f.gateways = build(cfg.Seed, cfg.Sensors)
+	if cfg.Homes {
+		f.sensors = append(f.sensors, homes(cfg.Seed, cfg.Sensors, f.gateways)...)
+	}
 	f.batches = make([]batch, len(f.gateways))
 	if f.ledger, err = openLedger(filepath.Join(cfg.Dir, ledgerFile), f.remember); err != nil {
 		return nil, err

@@ -46,7 +46,7 @@ func (w *world) sampleTraffic(s *sensor, t time.Time) []float64 {
 	size := chance.with(1).between(450, 1_250) // vehicles/h and lane when everybody drives
 	flow := size * wish * (1 + 0.12*chance.with(2).smooth(h*2.5))
 
-	limit := [...]float64{30, 50, 50, 50, 70}[int(chance.with(3).unit()*5)]
+	limit := s.limit()
 	if sky.temperature < 0 && sky.rain > 0 {
 		limit *= 0.8
 	}
@@ -65,6 +65,11 @@ func (w *world) sampleTraffic(s *sensor, t time.Time) []float64 {
 		out = append(out, vehicles, min(trucks, vehicles), speed, occupancy)
 	}
 	return append(out, battery(chance, h, hour))
+}
+
+// limit is how fast one may drive at a counter, km/h.
+func (s *sensor) limit() float64 {
+	return [...]float64{30, 50, 50, 50, 70}[int(s.chance.with(uint64(forValues)).with(3).unit()*5)]
 }
 
 // battery is the voltage of a lithium cell that a small panel charges.

@@ -15,6 +15,7 @@ import (
 // decoder puts a tree of nodes into variables.
 type decoder struct {
 	strict  bool
+	lines   Lines // nil: nobody asked
 	wrong   []error
 	depth   int
 	inAlias int // how many aliases lead to the node at hand
@@ -61,6 +62,7 @@ func (d *decoder) value(n *yaml.Node, dst reflect.Value, path string) bool {
 	if !d.enter(n) {
 		return false
 	}
+	d.place(path, n.Line) // of an alias where it stands, not where it leads
 	if n.Kind == yaml.AliasNode {
 		d.inAlias++
 		defer func() { d.inAlias-- }()
@@ -99,6 +101,13 @@ func (d *decoder) value(n *yaml.Node, dst reflect.Value, path string) bool {
 		return d.any(n, dst, path)
 	default:
 		return d.scalar(n, dst, path)
+	}
+}
+
+// place notes on which line a path stands, the first time.
+func (d *decoder) place(path string, line int) {
+	if _, seen := d.lines[path]; d.lines != nil && !seen {
+		d.lines[path] = line
 	}
 }
 
@@ -184,6 +193,7 @@ func (d *decoder) structure(n *yaml.Node, dst reflect.Value, path string) bool {
 		f, ok := fields[e.key.Value]
 		switch {
 		case ok:
+			d.place(join(path, e.key.Value), e.key.Line)
 			good = d.entry(e, f, join(path, e.key.Value)) && good
 		case d.strict && len(fields) == 0:
 			d.fault(e.key, join(path, e.key.Value), "is unknown, there is no key here")

@@ -35,7 +35,33 @@ const (
 //
 // The error says everything that is wrong, each on a line of its own, and
 // holds a *Fault for each.
-func Decode(data []byte, dst any) error {
+func Decode(data []byte, dst any) error { return document(data, dst, nil) }
+
+// DecodeLines is Decode, and says on which lines everything stands, for what its
+// caller finds wrong with it.
+func DecodeLines(data []byte, dst any) (Lines, error) {
+	lines := Lines{}
+	err := document(data, dst, lines)
+	return lines, err
+}
+
+// Lines has the line of each key and of each value of a list, by its path:
+// "datasets[0].windows[1]".
+type Lines map[string]int
+
+// Of returns the line of a path. Where the document has none of that name, it
+// is that of the nearest one around it, and 0 without one.
+func (l Lines) Of(path string) int {
+	for path != "" {
+		if line := l[path]; line > 0 {
+			return line
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return 0
+}
+
+func document(data []byte, dst any, lines Lines) error {
 	docs := yaml.NewDecoder(bytes.NewReader(data))
 	root, err := next(docs)
 	if err != nil {
@@ -49,7 +75,7 @@ func Decode(data []byte, dst any) error {
 	default:
 		return &Fault{second.Line, "a second document begins, want one"}
 	}
-	return decode(root, dst, true)
+	return decode(root, dst, true, lines)
 }
 
 // DecodeLoose reads a file of somebody else: what dst does not have is left
@@ -62,7 +88,7 @@ func DecodeLoose(data []byte, dst any) error {
 			return err
 		}
 		if !isNull(root.Content[0]) {
-			return decode(root, dst, false)
+			return decode(root, dst, false, nil)
 		}
 	}
 }
@@ -155,11 +181,11 @@ func syntaxError(err error) error {
 	return &Fault{line, text}
 }
 
-func decode(root *yaml.Node, dst any, strict bool) error {
+func decode(root *yaml.Node, dst any, strict bool, lines Lines) error {
 	if isNull(root.Content[0]) {
 		return errEmpty
 	}
-	d := decoder{strict: strict}
+	d := decoder{strict: strict, lines: lines}
 	d.value(root.Content[0], reflect.ValueOf(dst).Elem(), "")
 	return errors.Join(d.wrong...)
 }

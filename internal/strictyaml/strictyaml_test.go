@@ -194,6 +194,25 @@ func TestBombs(t *testing.T) {
 	}
 }
 
+func TestLines(t *testing.T) {
+	var dst any
+	lines, err := DecodeLines([]byte("a:\n  - b: &x\n      c: [1,\n        2]\n\n# d\n  - *x\n\"e.f\": 3\n"), &dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"a": 1, "a[0]": 2, "a[0].b": 2, "a[0].b.c": 3, "a[0].b.c[0]": 3, "a[0].b.c[1]": 4, "a[0].b.c[7]": 3, "a[0].b.d.e": 2,
+		"a[1]": 7, "a[1].c": 3, "a[2].x": 1, `"e.f"`: 8, "g": 0, "": 0, "g[0].h, i": 0, "a[1].x, y": 7,
+	} {
+		if got := lines.Of(path); got != want {
+			t.Errorf("%q is on line %d, want %d", path, got, want)
+		}
+	}
+	if got := Lines(nil).Of("a.b"); got != 0 {
+		t.Errorf("without a document: line %d", got)
+	}
+}
+
 func TestDecodeLoose(t *testing.T) {
 	for _, c := range []struct {
 		name, text, err string
@@ -230,7 +249,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, decode := range []func([]byte, any) error{Decode, DecodeLoose} {
+		withLines := func(data []byte, dst any) error {
+			_, err := DecodeLines(data, dst)
+			return err
+		}
+		for _, decode := range []func([]byte, any) error{Decode, DecodeLoose, withLines} {
 			var a, b all
 			var any1 any
 			err := decode(data, &a)

@@ -1,64 +1,110 @@
 package files
 
 import (
-	"bytes"
-	"encoding/csv"
+	"io"
 	"strconv"
 	"strings"
 	"time"
-
-	"modellregion/devices"
-	"modellregion/opendata"
 )
 
-// header names the columns. Which of mean, min, max, sum and category are
-// filled depends on the kind of the quantity; the others are empty.
-var header = []string{"station", "name", "municipality", "lat", "lon", "quantity", "channel", "unit",
-	"start", "window_s", "count", "mean", "min", "max", "sum", "category", "coverage"}
+// dialect is a way to write CSV.
+type dialect struct {
+	bom       string
+	separator byte
+	decimal   byte
+	time      string // layout
+}
 
-// encode writes rows as CSV (RFC 4180) in their order. Units are UCUM codes,
-// times UTC. A row of a station that is not public (any more) is left out, and
-// so is one of a quantity that the dataset does not publish (any more).
-func encode(d *opendata.Dataset, rows []devices.Aggregate, stations map[string]devices.Station) []byte {
-	var out bytes.Buffer
-	w := csv.NewWriter(&out)
-	w.UseCRLF = true
-	_ = w.Write(header) // a bytes.Buffer takes everything
-	for i := range rows {
-		a := &rows[i]
-		if s, ok := stations[a.Station]; ok && d.Has(a.Quantity) {
-			_ = w.Write(record(a, s))
+var (
+	// rfc4180 is CSV as RFC 4180 has it, for programs.
+	rfc4180 = dialect{"", ',', '.', time.RFC3339}
+	// excelDE opens with a double click in a German Excel, which takes UTF-8
+	// only with a byte order mark and a date only without the letters of
+	// RFC 3339.
+	excelDE = dialect{"\ufeff", ';', ',', "2006-01-02 15:04:05"}
+)
+
+// csvWriter writes rows as CSV with a header and CRLF (RFC 4180).
+type csvWriter struct {
+	w       io.Writer
+	columns []column
+	dialect dialect
+	line    []byte
+}
+
+func newCSV(w io.Writer, columns []column, d dialect) (*csvWriter, error) {
+	c := &csvWriter{w: w, columns: columns, dialect: d}
+	c.line = append(c.line, d.bom...)
+	for i := range columns {
+		c.separate(i)
+		c.line = append(c.line, columns[i].Name...)
+	}
+	return c, c.end()
+}
+
+func (c *csvWriter) separate(i int) {
+	if i > 0 {
+		c.line = append(c.line, c.dialect.separator)
+	}
+}
+
+func (c *csvWriter) end() error {
+	c.line = append(c.line, '\r', '\n')
+	_, err := c.w.Write(c.line)
+	c.line = c.line[:0]
+	return err
+}
+
+func (c *csvWriter) write(_ *row, cells []cell) error {
+	for i := range cells {
+		c.separate(i)
+		v := &cells[i]
+		if !v.set {
+			continue
+		}
+		switch c.columns[i].sort {
+		case number, integer:
+			at := len(c.line)
+			c.line = appendNumber(c.line, v.number)
+			if c.dialect.decimal != '.' {
+				if dot := strings.IndexByte(string(c.line[at:]), '.'); dot >= 0 {
+					c.line[at+dot] = c.dialect.decimal
+				}
+			}
+		case instant:
+			c.line = v.time.AppendFormat(c.line, c.dialect.time)
+		case truth:
+			c.line = strconv.AppendBool(c.line, v.truth)
+		default:
+			s := v.text
+			if c.columns[i].free {
+				s = guard(s)
+			}
+			c.line = appendField(c.line, s, c.dialect.separator)
 		}
 	}
-	w.Flush()
-	return out.Bytes()
+	return c.end()
 }
 
-func record(a *devices.Aggregate, s devices.Station) []string {
-	r := []string{
-		text(a.Station), text(s.Name), text(s.Municipality), number(s.Place.Lat), number(s.Place.Lon),
-		a.Quantity.Name, text(a.Channel), a.Quantity.Unit,
-		a.Start.UTC().Format(time.RFC3339), strconv.Itoa(int(a.Window / time.Second)), strconv.Itoa(a.Count),
-		"", "", "", "", "", number(a.Coverage),
+func (c *csvWriter) close(*written) error { return nil }
+
+func appendField(line []byte, s string, separator byte) []byte {
+	if strings.IndexByte(s, separator) < 0 && !strings.ContainsAny(s, "\"\r\n") && !strings.HasPrefix(s, " ") {
+		return append(line, s...)
 	}
-	mean, low, high, sum, category := &r[11], &r[12], &r[13], &r[14], &r[15]
-	switch a.Quantity.Kind {
-	case devices.Gauge:
-		*mean, *low, *high = number(a.Mean), number(a.Min), number(a.Max)
-	case devices.Count, devices.Meter:
-		*sum = number(a.Sum)
-	case devices.Category:
-		*category = a.Quantity.Text(a.Mode)
-	}
-	return r
+	line = append(line, '"')
+	line = append(line, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(line, '"')
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+// appendNumber writes all digits and no exponent: some spreadsheets take one
+// for a text.
+func appendNumber(b []byte, v float64) []byte { return strconv.AppendFloat(b, v, 'f', -1, 64) }
 
-// text keeps a spreadsheet from taking a text for a formula: one that begins
+// guard keeps a spreadsheet from taking a text for a formula: one that begins
 // like a formula gets an apostrophe in front. Only texts that people entered
 // need it; a negative number is one.
-func text(s string) string {
+func guard(s string) string {
 	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
 		return "'" + s
 	}

@@ -1,272 +1,347 @@
 package files
 
 import (
-	"context"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"modellregion/devices"
 	"modellregion/opendata"
-	"modellregion/uplink"
 )
 
-type fake struct {
-	rows     []devices.Aggregate
-	stations []devices.Station
-	err      error
-}
-
-func (f *fake) Windows(_ context.Context, _ string, _ time.Duration, span devices.Span, _ string) ([]devices.Aggregate, error) {
-	var out []devices.Aggregate
-	for _, r := range f.rows {
-		if span.Contains(r.Start) {
-			out = append(out, r)
+// TestRevisions lives through a day: it runs, is over, gets a late reading, and
+// is published again and again with nothing new.
+func TestRevisions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // the clock begins on 1 January 2000, 1 o'clock in Berlin
+		today := opendata.DayOf(time.Now())
+		f := newFake(t)
+		for i := range f.rows {
+			f.rows[i].Start = time.Now().Truncate(time.Hour).Add(f.rows[i].Start.Sub(t0))
 		}
-	}
-	return out, f.err
-}
-func (f *fake) Stations() []devices.Station                      { return f.stations }
-func (f *fake) Interval(string, *devices.Quantity) time.Duration { return time.Minute }
-
-func quantity(t testing.TB, name string) *devices.Quantity {
-	q, ok := devices.Lookup(name)
-	if !ok {
-		t.Fatal("no quantity", name)
-	}
-	return q
-}
-
-var t0 = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
-
-// allKinds is a dataset that no region has: one quantity of each kind.
-var allKinds = opendata.Dataset{ID: "alles", Windows: []opendata.Window{opendata.Quarter}, Licence: opendata.DataLicenceZero(),
-	Title:      opendata.Text{De: "Alles", En: "Everything"},
-	Quantities: []string{"vehicle_count", "speed_mean", "energy_import", "surface_state"}}
-
-func newFake(t testing.TB) *fake {
-	return &fake{
-		stations: []devices.Station{
-			{ID: "pb-1", Name: `=HYPERLINK("x"), "Bahnhof"`, Municipality: "paderborn", Domain: uplink.Traffic, Place: devices.Place{Lat: 51.7132, Lon: -8.75}},
-			{ID: "pb-2", Name: "Straße\nMitte", Municipality: "@soest", Place: devices.Place{Lat: 51.5, Lon: 8}},
-		},
-		rows: []devices.Aggregate{
-			{Station: "pb-2", Quantity: quantity(t, "surface_state"), Start: t0, Window: 15 * time.Minute, Count: 3, Mode: 6, Coverage: 1},
-			{Station: "pb-2", Quantity: quantity(t, "energy_import"), Start: t0, Window: 15 * time.Minute, Count: 3, First: 5, Last: 8.5, Sum: 3.5, Coverage: 0.2},
-			{Station: "pb-1", Quantity: quantity(t, "vehicle_count"), Channel: "lane2", Start: t0.Add(15 * time.Minute), Window: 15 * time.Minute, Count: 15, Sum: 99, Coverage: 1},
-			{Station: "pb-1", Quantity: quantity(t, "vehicle_count"), Channel: "lane1", Start: t0, Window: 15 * time.Minute, Count: 15, Sum: 42, Mean: 2.8, Coverage: 1},
-			{Station: "pb-1", Quantity: quantity(t, "speed_mean"), Channel: "-1", Start: t0, Window: 15 * time.Minute, Count: 7, Mean: -47.1, Min: -50, Max: 3e6, Coverage: 7.0 / 15},
-			{Station: "secret", Quantity: quantity(t, "speed_mean"), Start: t0, Window: 15 * time.Minute, Count: 7, Mean: 666},
-			{Station: "pb-1", Quantity: quantity(t, "occupancy"), Start: t0, Window: 15 * time.Minute, Count: 7, Mean: 0.666},
-		},
-	}
-}
-
-func open(t testing.TB, f *fake) (*Files, string) {
-	t.Helper()
-	dir := t.TempDir()
-	latest := opendata.NewLatest()
-	latest.Put("alles", f.rows, t0)
-	files, err := Open(Config{Dir: dir, Datasets: []opendata.Dataset{allKinds}, Reader: f, Directory: f, Latest: latest})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = files.Close() })
-	return files, filepath.Join(dir, "data")
-}
-
-func publish(t testing.TB, f *Files) {
-	t.Helper()
-	if err := f.Publish(context.Background(), &allKinds, []opendata.Day{opendata.DayOf(t0)}); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestDayFile reads a file back and compares it, cell by cell, with what a
-// person wrote down.
-func TestDayFile(t *testing.T) {
-	files, dir := open(t, newFake(t))
-	publish(t, files)
-	data, err := os.ReadFile(filepath.Join(dir, "alles", "2026-11-23.csv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(data), "\r\n") {
-		t.Error("lines do not end as RFC 4180 wants")
-	}
-	got, err := csv.NewReader(strings.NewReader(string(data))).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	bahnhof := `'=HYPERLINK("x"), "Bahnhof"`
-	want := [][]string{
-		header,
-		{"pb-1", bahnhof, "paderborn", "51.7132", "-8.75", "speed_mean", "'-1", "km/h", "2026-11-23T10:00:00Z", "900", "7", "-47.1", "-50", "3000000", "", "", strconv.FormatFloat(7.0/15, 'f', -1, 64)},
-		{"pb-1", bahnhof, "paderborn", "51.7132", "-8.75", "vehicle_count", "lane1", "{#}", "2026-11-23T10:00:00Z", "900", "15", "", "", "", "42", "", "1"},
-		{"pb-1", bahnhof, "paderborn", "51.7132", "-8.75", "vehicle_count", "lane2", "{#}", "2026-11-23T10:15:00Z", "900", "15", "", "", "", "99", "", "1"},
-		{"pb-2", "Straße\nMitte", "'@soest", "51.5", "8", "energy_import", "", "W.h", "2026-11-23T10:00:00Z", "900", "3", "", "", "", "3.5", "", "0.2"},
-		{"pb-2", "Straße\nMitte", "'@soest", "51.5", "8", "surface_state", "", "{category}", "2026-11-23T10:00:00Z", "900", "3", "", "", "", "", "ice", "1"},
-	}
-	if len(got) != len(want) {
-		t.Fatalf("%d lines, want %d:\n%s", len(got), len(want), data)
-	}
-	for i := range want {
-		for j := range header {
-			if got[i][j] != want[i][j] {
-				t.Errorf("line %d, column %s: %q, want %q", i+1, header[j], got[i][j], want[i][j])
+		files, dir := open(t, f)
+		check := func(complete bool, revision int, written time.Time) {
+			t.Helper()
+			e := entryOf(t, files, "15m", today)
+			if e.Complete != complete || e.Revision != revision || !e.Last.Equal(written) || e.Rows != 6 {
+				t.Errorf("complete %t, revision %d, written %s, rows %d; want %t, %d, %s, 6", e.Complete, e.Revision, e.Last, e.Rows, complete, revision, written)
+			}
+			info, err := os.Stat(filepath.Join(dir, "alles/15m/"+today.String()+".csv"))
+			if err != nil || !info.ModTime().Equal(written) {
+				t.Errorf("the file is of %v (%v), want %s", info.ModTime(), err, written)
 			}
 		}
-	}
-}
+		publish(t, files, today)
+		first := time.Now()
+		check(false, 0, first)
 
-func TestPublishAgain(t *testing.T) {
-	fake := newFake(t)
-	files, dir := open(t, fake)
-	publish(t, files)
-	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	day := filepath.Join(dir, "alles", "2026-11-23.csv")
-	if err := os.Chtimes(day, old, old); err != nil {
-		t.Fatal(err)
-	}
-	modified := func() time.Time {
-		info, err := os.Stat(day)
+		time.Sleep(time.Minute)
+		publish(t, files, today)
+		check(false, 0, first) // nothing new
+
+		time.Sleep(time.Minute)
+		f.rows[3].Sum = 43 // as long as before, so only the content tells
+		publish(t, files, today)
+		check(false, 0, time.Now())
+
+		time.Sleep(time.Until(today.Span().End) + grace)
+		over := time.Now()
+		if err := files.Retract(t.Context()); err != nil { // as often as it is called, also without new readings
+			t.Fatal(err)
+		}
+		check(true, 1, over)
+
+		time.Sleep(time.Hour)
+		publish(t, files, today)
+		check(true, 1, over)
+		f.rows[3].Sum = 44
+		publish(t, files, today)
+		late := time.Now()
+		check(true, 2, late)
+		e := entryOf(t, files, "15m", today)
+		if !e.First.Equal(first) {
+			t.Errorf("first written %s, want %s", e.First, first)
+		}
+		if e := entryOf(t, files, "1h", today); e.Revision != 1 || !e.Last.Equal(over) {
+			t.Errorf("a window that did not change has revision %d of %s", e.Revision, e.Last)
+		}
+
+		time.Sleep(time.Hour)
+		again := openIn(t, filepath.Dir(dir), f) // after a restart
+		publish(t, again, today)
+		check(true, 2, late)
+		m, err := again.readMonth("alles", "2000-01")
 		if err != nil {
 			t.Fatal(err)
 		}
-		return info.ModTime()
-	}
-	publish(t, files)
-	if !modified().Equal(old) {
-		t.Error("a file with the same content was written again")
-	}
-	fake.rows[3].Sum = 43 // same length, so only the content tells
-	publish(t, files)
-	if modified().Equal(old) {
-		t.Error("a file with another content was not written")
-	}
-	fake.stations = fake.stations[1:] // pb-1 is not public any more
-	publish(t, files)
-	if data, _ := os.ReadFile(day); strings.Contains(string(data), "pb-1") || !strings.Contains(string(data), "pb-2") {
-		t.Errorf("the file still shows a station that was withdrawn:\n%s", data)
-	}
-	fake.err = errors.New("database is away")
-	if err := files.Publish(t.Context(), &allKinds, []opendata.Day{opendata.DayOf(t0)}); !errors.Is(err, fake.err) {
+		if whole := m.find("15m", "2000-01"); whole == nil || whole.Complete || whole.Rows != 6 || !whole.Until.Equal(late) {
+			t.Errorf("the month is %+v", whole)
+		}
+	})
+}
+
+// TestLongDays: a running day that takes long to write is not written each
+// time, and not forgotten either.
+func TestLongDays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		today := opendata.DayOf(time.Now())
+		f := newFake(t)
+		for i := range f.rows {
+			f.rows[i].Start = time.Now().Truncate(time.Hour)
+		}
+		files, _ := open(t, f)
+		publish(t, files, today)
+		s := files.sets["alles"]
+		s.rest(today.String(), 10*time.Second, time.Now())
+		f.rows[3].Sum = 43
+		publish(t, files, today)
+		if e := entryOf(t, files, "15m", today); !e.Last.Equal(e.First) {
+			t.Error("a day that takes long is written at once again")
+		}
+		time.Sleep(restRatio * 10 * time.Second)
+		if err := files.Retract(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if e := entryOf(t, files, "15m", today); e.Last.Equal(e.First) {
+			t.Error("a day that takes long is forgotten")
+		}
+	})
+}
+
+func TestPublishFails(t *testing.T) {
+	f := newFake(t)
+	files, dir := open(t, f)
+	f.err = errors.New("database is away")
+	if err := files.Publish(t.Context(), &files.cfg.Datasets[0], []opendata.Day{day0}); !errors.Is(err, f.err) {
 		t.Errorf("error %v, want the reader's", err)
 	}
-}
-
-// TestTornWrite leaves what a crash leaves: a temporary file cut short.
-func TestTornWrite(t *testing.T) {
-	files, dir := open(t, newFake(t))
-	temp := filepath.Join(dir, "alles", ".2026-11-23.csv.tmp")
-	if err := os.WriteFile(temp, []byte(strings.Repeat("x", 1<<16)), 0o644); err != nil {
+	f.err = nil
+	if err := files.Retract(t.Context()); err != nil { // what is owed is paid
 		t.Fatal(err)
 	}
-	publish(t, files)
-	if _, err := os.Stat(temp); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the temporary file is still there: %v", err)
+	content(t, dir, "alles/15m/1999-11-23.csv")
+	if err := files.Publish(t.Context(), &opendata.Dataset{ID: "fremd"}, nil); err == nil {
+		t.Error("a dataset that is not of the region is published")
 	}
-	if data, _ := os.ReadFile(filepath.Join(dir, "alles", "2026-11-23.csv")); strings.Contains(string(data), "xxx") {
-		t.Error("the file holds the rest of the torn one")
+	if hidden := temporaries(t, dir); len(hidden) > 0 {
+		t.Errorf("temporary files are left: %v", hidden)
 	}
 }
 
-func TestIndex(t *testing.T) {
-	files, dir := open(t, newFake(t))
-	page, err := os.ReadFile(filepath.Join(dir, "alles", pageName))
-	if err != nil || !strings.Contains(string(page), "Noch keine Dateien") {
-		t.Errorf("an empty dataset does not explain itself (%v):\n%s", err, page)
-	}
-	publish(t, files)
-	if err := files.Publish(t.Context(), &allKinds, []opendata.Day{{Year: 2026, Month: 11, Day: 22}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "alles", "notes.csv"), nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	publish(t, files)
-	data, err := os.ReadFile(filepath.Join(dir, indexName))
+func temporaries(t *testing.T, dir string) (names []string) {
+	err := filepath.WalkDir(dir, func(name string, _ os.DirEntry, err error) error {
+		if strings.HasSuffix(name, ".tmp") {
+			names = append(names, name)
+		}
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ix index
-	if err := json.Unmarshal(data, &ix); err != nil {
-		t.Fatal(err)
-	}
-	var paths []string
-	for _, file := range ix.Datasets[0].Files {
-		paths = append(paths, file.Path)
-		info, err := os.Stat(filepath.Join(dir, file.Path))
-		if err != nil || info.Size() != file.Bytes {
-			t.Errorf("index says %+v, file is %v (%v)", file, info, err)
+	return names
+}
+
+// TestLimits: what would be too large is not made, is taken away when it was,
+// and the index says why.
+func TestLimits(t *testing.T) {
+	f := newFake(t)
+	files, dir := open(t, f)
+	publish(t, files)
+	files.mostRows = 5 // one less than there are
+	f.rows[3].Sum = 43
+	publish(t, files)
+	for _, ending := range []string{".excel-de.csv", ".json", ".json.gz", ".geojson", ".geojson.gz", ".geojson.zst", ".xlsx"} {
+		if _, err := os.Stat(filepath.Join(dir, "alles/15m/1999-11-23"+ending)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is still there: %v", ending, err)
 		}
 	}
-	if got, want := strings.Join(paths, " "), "alles/latest.csv alles/2026-11-23.csv alles/2026-11-22.csv"; got != want {
-		t.Errorf("index lists %s, want %s", got, want)
+	if _, err := os.Stat(filepath.Join(dir, "alles/15m/1999-11.csv")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the month is still there: %v", err)
 	}
-	page, _ = os.ReadFile(filepath.Join(dir, "alles", pageName))
-	if !strings.Contains(string(page), `<a href="2026-11-23.csv">`) || !strings.Contains(string(page), "dl-zero-de/2.0") {
-		t.Errorf("the page lacks a file or the licence:\n%s", page)
+	content(t, dir, "alles/15m/1999-11-23.parquet")
+	e := entryOf(t, files, "15m", day0)
+	if len(e.Missing) != 4 || e.Missing[0].Why.En != "more than 5 rows" {
+		t.Errorf("the index says %+v", e.Missing)
+	}
+	if page := string(content(t, dir, "alles/1999-11.html")); !strings.Contains(page, "mehr als 5 Zeilen") {
+		t.Error("the page does not say why a file is missing")
+	}
+	if err := files.Retract(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if files.sets["alles"].late(time.Now()) {
+		t.Error("what cannot be made is tried again and again")
 	}
 }
 
-// A station that is public no more leaves every file, of every day, also over
-// a restart.
+// TestParts: a large region is read an hour at a time from a database that
+// cannot stream.
+func TestParts(t *testing.T) {
+	f := newFake(t)
+	for i := range 30_000 {
+		f.stations = append(f.stations, devices.Station{ID: "s-" + time.Duration(i).String(), Domain: f.stations[0].Domain})
+	}
+	d := allKinds()
+	d.Windows = d.Windows[:1]
+	files, _ := open(t, f, d)
+	var lengths []time.Duration
+	if err := files.read(files.view(&d), opendata.Quarter, day0.Span())(t.Context(), func([]devices.Aggregate) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range f.asked {
+		lengths = append(lengths, s.End.Sub(s.Start))
+	}
+	if len(lengths) != 24 || slices.Max(lengths) != time.Hour {
+		t.Errorf("read in parts of %v", lengths)
+	}
+}
+
+// TestRetract: a station that is public no more leaves every file of every day,
+// window and month, siblings included, also over a restart.
 func TestRetract(t *testing.T) {
-	fake := newFake(t)
-	earlier := fake.rows[3]
-	earlier.Start = t0.AddDate(0, 0, -7)
-	fake.rows = append(fake.rows, earlier)
-	files, dir := open(t, fake)
-	days := []opendata.Day{opendata.DayOf(t0), opendata.DayOf(earlier.Start)}
-	if err := files.Publish(t.Context(), &allKinds, days); err != nil {
+	f := newFake(t)
+	earlier := f.rows[3]
+	earlier.Start = t0.AddDate(0, -2, 0)
+	f.rows = append([]devices.Aggregate{earlier}, f.rows...)
+	files, dir := open(t, f)
+	if err := os.MkdirAll(filepath.Join(dir, "gestern"), 0o755); err != nil { // a dataset that the region had
 		t.Fatal(err)
 	}
-	naming := func(id string) (names []string) {
-		all, err := filepath.Glob(filepath.Join(dir, "alles", "*"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range all {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.Contains(string(data), id) {
-				names = append(names, filepath.Base(name))
-			}
-		}
-		return names
-	}
-	if got := naming("pb-1"); len(got) < 3 {
-		t.Fatalf("pb-1 is named in %v, want two days and the latest values", got)
-	}
-	fake.stations = fake.stations[1:]
-	again, err := Open(files.cfg)
-	if err != nil {
+	if err := errors.Join(os.WriteFile(filepath.Join(dir, "gestern", "1999-11-23.csv"), []byte("pb-1"), 0o644),
+		os.WriteFile(filepath.Join(dir, "alles", "1999-11-20.csv"), []byte("pb-1"), 0o644)); err != nil { // of the first version
 		t.Fatal(err)
 	}
-	defer func() { _ = again.Close() }() // it wrote nothing that is not synced
-	fake.err = errors.New("database away")
-	if err := again.Retract(t.Context()); !errors.Is(err, fake.err) {
+	publish(t, files, opendata.DayOf(earlier.Start), day0)
+	if got := naming(t, dir, "pb-1"); len(got) < 30 {
+		t.Fatalf("pb-1 is named in %v only", got)
+	}
+	f.stations = f.stations[1:]
+	again := openIn(t, filepath.Dir(dir), f)
+	f.err = errors.New("database away")
+	if err := again.Retract(t.Context()); !errors.Is(err, f.err) {
 		t.Errorf("error %v, want that of the database", err)
 	}
-	fake.err = nil
+	f.err = nil
 	for range 2 {
 		if err := again.Retract(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := naming("pb-1"); len(got) != 0 {
+	if got := naming(t, dir, "pb-1"); len(got) != 0 {
 		t.Errorf("pb-1 is still named in %v", got)
 	}
-	if got := naming("pb-2"); len(got) < 2 {
+	if got := naming(t, dir, "pb-2"); len(got) < 10 {
 		t.Errorf("pb-2 is left in %v only", got)
+	}
+}
+
+// naming returns the public files that hold a text, whatever they are packed
+// in.
+func naming(t *testing.T, dir, text string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(name string, e os.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, name)
+		if err != nil || e.IsDir() || !public(filepath.ToSlash(rel)) {
+			return err
+		}
+		if strings.Contains(unpack(t, name), text) {
+			names = append(names, rel)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestFirstVersion: files of the first version are replaced by those of now.
+func TestFirstVersion(t *testing.T) {
+	f := newFake(t)
+	_, dir := open(t, f)
+	old := filepath.Join(dir, "alles", "1999-11-23.csv")
+	if err := os.WriteFile(old, []byte("station\r\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	files := openIn(t, filepath.Dir(dir), f)
+	if err := files.Retract(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	content(t, dir, "alles/15m/1999-11-23.csv")
+	if _, err := os.Stat(old); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the old file is still there: %v", err)
+	}
+}
+
+// TestDescriptions: what describes the files has what its standard requires,
+// and each column with its unit.
+func TestDescriptions(t *testing.T) {
+	files, dir := open(t, newFake(t))
+	publish(t, files)
+	var pack struct {
+		Name, Profile string
+		Licenses      []struct{ Name, Path string }
+		Resources     []resource
+	}
+	decode(t, dir, "alles/datapackage.json", &pack)
+	if pack.Name != "alles" || pack.Profile != "tabular-data-package" || len(pack.Licenses) != 1 || pack.Licenses[0].Name != "dl-zero-de/2.0" || len(pack.Resources) != 5 {
+		t.Errorf("data package %+v", pack)
+	}
+	for _, r := range pack.Resources {
+		info, err := os.Stat(filepath.Join(dir, "alles", r.Path))
+		if err != nil || info.Size() != r.Bytes || len(r.Hash) != len("sha256:")+64 || r.Schema != schemaName || r.Name == "" {
+			t.Errorf("resource %+v: %v", r, err)
+		}
+	}
+	var schema struct {
+		Fields []struct{ Name, Type, Unit, Description string }
+	}
+	decode(t, dir, "alles/schema.json", &schema)
+	header := strings.Split(strings.TrimSpace(strings.SplitN(string(content(t, dir, "alles/latest.csv")), "\r\n", 2)[0]), ",")
+	for i, f := range schema.Fields {
+		if f.Name != header[i] || f.Description == "" || (f.Type == "number" || f.Type == "integer") && f.Unit == "" {
+			t.Errorf("column %d is %+v, the file has %s", i, f, header[i])
+		}
+	}
+	var csvw struct {
+		Context []any  `json:"@context"`
+		Type    string `json:"@type"`
+		URL     string
+		Schema  string `json:"tableSchema"`
+		Notes   []struct {
+			Revision int
+			SHA256   string
+		}
+	}
+	decode(t, dir, "alles/15m/1999-11-23.csv-metadata.json", &csvw)
+	if csvw.Context[0] != "http://www.w3.org/ns/csvw" || csvw.Type != "Table" || csvw.URL != "1999-11-23.csv" || csvw.Schema != "../csvw-schema.json" || csvw.Notes[0].Revision != 1 {
+		t.Errorf("CSVW %+v", csvw)
+	}
+	var columns struct {
+		Columns []struct {
+			Name, Titles, Datatype string
+			Unit                   string `json:"schema:unitCode"`
+		}
+	}
+	decode(t, dir, "alles/csvw-schema.json", &columns)
+	for i, c := range columns.Columns {
+		if c.Name != header[i] || c.Datatype == "" || c.Datatype == "double" && c.Unit == "" {
+			t.Errorf("column %d is %+v, the file has %s", i, c, header[i])
+		}
+	}
+	if len(columns.Columns) != len(header) || len(schema.Fields) != len(header) {
+		t.Errorf("%d and %d columns described of %d", len(columns.Columns), len(schema.Fields), len(header))
+	}
+}
+
+func decode(t *testing.T, dir, name string, into any) {
+	t.Helper()
+	if err := json.Unmarshal(content(t, dir, name), into); err != nil {
+		t.Fatalf("%s: %v", name, err)
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
-	"modellregion/devices"
 	"modellregion/opendata"
 )
 
@@ -17,8 +19,12 @@ import (
 // name, a line each. Names that begin with a dot are not served.
 const stationsName = ".stations"
 
-// Retract rewrites all files of all days when a station that they may name is
-// public no more, and returns when it is gone from every one.
+// Retract writes all files of all days, months and windows anew when a station
+// that they may name is public no more, and returns when it is gone from every
+// one, compressed siblings included. A dataset that the region has no more
+// cannot be written anew: its folder is moved out of the public one then.
+//
+// Being called often, it also writes what Publish left for later.
 func (f *Files) Retract(ctx context.Context) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -26,36 +32,111 @@ func (f *Files) Retract(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	public := f.stations()
-	gone := slices.ContainsFunc(slices.Collect(maps.Keys(named)), func(id string) bool {
-		_, ok := public[id]
-		return !ok
-	})
-	if !gone {
-		return nil
-	}
+	public := f.public()
+	gone := slices.ContainsFunc(slices.Collect(maps.Keys(named)), func(id string) bool { return !public[id] })
 	for i := range f.cfg.Datasets {
-		d := &f.cfg.Datasets[i]
-		days, err := f.days(d)
+		s := f.sets[f.cfg.Datasets[i].ID]
+		switch {
+		case gone:
+			err = f.rewrite(ctx, s)
+		case s.late(time.Now()):
+			err = f.settle(ctx, s, false)
+		}
 		if err != nil {
 			return err
 		}
-		if err := f.publish(ctx, d, days, public); err != nil {
-			return err
-		}
+	}
+	if !gone {
+		return nil
+	}
+	if err := f.hideForgotten(); err != nil {
+		return err
 	}
 	return f.writeNamed(slices.Collect(maps.Keys(public)))
 }
 
-// remember notes that files are about to name these stations, before they do.
-func (f *Files) remember(stations map[string]devices.Station) error {
+// late reports whether something is to be done without new rows.
+func (s *set) late(now time.Time) bool {
+	if len(s.owed) > 0 || s.latestOwed {
+		return true
+	}
+	for day := range s.open {
+		if over(day.Span().End, now) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Values(s.months)), func(m *summary) bool { return m.due })
+}
+
+// rewrite writes everything of a dataset anew.
+func (f *Files) rewrite(ctx context.Context, s *set) error {
+	clear(s.rested)
+	s.anew = true
+	defer func() { s.anew = false }()
+	for name, sum := range s.months {
+		m, err := f.readMonth(s.d.ID, name)
+		if err != nil {
+			return err
+		}
+		for _, e := range m.Entries {
+			if day, err := opendata.ParseDay(e.Period); err == nil {
+				s.owed[day] = true
+			}
+		}
+		sum.due = sum.due || len(sum.Whole) > 0
+	}
+	if err := f.settle(ctx, s, true); err != nil {
+		return err
+	}
+	for day := range s.legacy {
+		if err := f.removeAll(s.d.ID + "/" + day.String() + ".csv"); err != nil {
+			return err
+		}
+		delete(s.legacy, day)
+	}
+	return nil
+}
+
+// hideForgotten moves folders of datasets that the region has no more out of
+// the public folder, beside it.
+func (f *Files) hideForgotten() error {
+	entries, err := fs.ReadDir(f.root.FS(), ".")
+	if err != nil {
+		return fmt.Errorf("list public files: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || f.sets[e.Name()] != nil {
+			continue
+		}
+		if err := f.may("rename", e.Name()); err != nil {
+			return err
+		}
+		hidden := filepath.Join(f.cfg.Dir, fmt.Sprintf("withdrawn-%s-%d", e.Name(), time.Now().UnixNano()))
+		if err := os.Rename(filepath.Join(f.cfg.Dir, "data", e.Name()), hidden); err != nil {
+			return fmt.Errorf("hide public files of a former dataset: %w", err)
+		}
+		f.cache.clear()
+	}
+	return f.syncDir(".")
+}
+
+// public returns the ids of the public stations.
+func (f *Files) public() map[string]bool {
+	ids := map[string]bool{}
+	for _, s := range f.cfg.Directory.Stations() {
+		ids[s.ID] = true
+	}
+	return ids
+}
+
+// remember notes that files are about to name the public stations, before they
+// do.
+func (f *Files) remember() error {
 	named, err := f.named()
 	if err != nil {
 		return err
 	}
-	for id := range stations {
-		named[id] = true
-	}
+	maps.Copy(named, f.public())
 	return f.writeNamed(slices.Collect(maps.Keys(named)))
 }
 
@@ -74,20 +155,4 @@ func (f *Files) named() (map[string]bool, error) {
 func (f *Files) writeNamed(ids []string) error {
 	slices.Sort(ids)
 	return f.replace(stationsName, []byte(strings.Join(ids, "\n")+"\n"))
-}
-
-// days returns the days of which there is a file of the dataset.
-func (f *Files) days(d *opendata.Dataset) ([]opendata.Day, error) {
-	entries, err := fs.ReadDir(f.root.FS(), d.ID)
-	if err != nil {
-		return nil, fmt.Errorf("list public files of dataset %s: %w", d.ID, err)
-	}
-	var days []opendata.Day
-	for _, e := range entries {
-		name, ok := strings.CutSuffix(e.Name(), ".csv")
-		if day, err := opendata.ParseDay(name); ok && err == nil {
-			days = append(days, day)
-		}
-	}
-	return days, nil
 }

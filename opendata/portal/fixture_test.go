@@ -33,6 +33,8 @@ type fixture struct {
 func (f *fixture) Stations() []devices.Station                      { return f.places }
 func (f *fixture) Interval(string, *devices.Quantity) time.Duration { return time.Minute }
 
+func (f *fixture) Fact(string, string) (float64, bool) { return 0, false }
+
 func (f *fixture) Windows(_ context.Context, dataset string, _ time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

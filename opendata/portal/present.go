@@ -86,17 +86,20 @@ func value(q *devices.Quantity, v float64, lang string) string {
 
 func categoryText(code, lang string) string {
 	if lang == "en" {
-		return code
+		return strings.ReplaceAll(code, "_", " ")
 	}
-	if de, ok := surfaceStates[code]; ok {
+	if de, ok := categoryWords[code]; ok {
 		return de
 	}
 	return code
 }
 
-var surfaceStates = map[string]string{
+var categoryWords = map[string]string{
 	"unknown": "unbekannt", "dry": "trocken", "moist": "feucht", "wet": "nass",
 	"slush": "Schneematsch", "snow": "Schnee", "ice": "Eis", "hoarfrost": "Reif",
+	"free": "frei", "heavy": "dicht", "slow": "zäh", "congested": "gestaut",
+	"met": "eingehalten", "missed": "nicht eingehalten",
+	"preliminary_met": "vorläufig eingehalten", "preliminary_missed": "vorläufig nicht eingehalten",
 }
 
 // label is the short name of a quantity; the long one says what it means.
@@ -115,35 +118,44 @@ func meaning(q *devices.Quantity, lang string) string {
 }
 
 var labels = map[string]opendata.Text{
-	"vehicle_count":            {De: "Fahrzeuge", En: "Vehicles"},
-	"vehicle_count_car":        {De: "Pkw", En: "Cars"},
-	"vehicle_count_truck":      {De: "Lkw", En: "Trucks"},
-	"vehicle_count_bus":        {De: "Busse", En: "Buses"},
-	"vehicle_count_motorcycle": {De: "Motorräder", En: "Motorcycles"},
-	"vehicle_count_bicycle":    {De: "Fahrräder", En: "Bicycles"},
-	"pedestrian_count":         {De: "Fußgänger", En: "Pedestrians"},
-	"speed_mean":               {De: "Geschwindigkeit", En: "Speed"},
-	"speed_p85":                {De: "Geschwindigkeit V85", En: "Speed V85"},
-	"occupancy":                {De: "Belegung", En: "Occupancy"},
-	"voltage":                  {De: "Spannung", En: "Voltage"},
-	"frequency":                {De: "Netzfrequenz", En: "Mains frequency"},
-	"load":                     {De: "Auslastung Transformator", En: "Transformer load"},
-	"surface_temperature":      {De: "Fahrbahntemperatur", En: "Surface temperature"},
-	"surface_state":            {De: "Fahrbahnzustand", En: "Surface state"},
-	"freezing_temperature":     {De: "Gefriertemperatur", En: "Freezing temperature"},
-	"water_film":               {De: "Wasserfilm", En: "Water film"},
-	"ice_fraction":             {De: "Eisanteil", En: "Share of ice"},
-	"friction":                 {De: "Griffigkeit", En: "Friction"},
-	"roughness_iri":            {De: "Ebenheit (IRI)", En: "Roughness (IRI)"},
-	"air_temperature":          {De: "Lufttemperatur", En: "Air temperature"},
-	"relative_humidity":        {De: "Luftfeuchte", En: "Humidity"},
-	"air_pressure":             {De: "Luftdruck", En: "Air pressure"},
-	"pm10":                     {De: "Feinstaub PM10", En: "Particulates PM10"},
-	"pm2_5":                    {De: "Feinstaub PM2,5", En: "Particulates PM2.5"},
-	"no2":                      {De: "Stickstoffdioxid", En: "Nitrogen dioxide"},
-	"o3":                       {De: "Ozon", En: "Ozone"},
-	"precipitation":            {De: "Niederschlag", En: "Precipitation"},
-	"wind_speed":               {De: "Windgeschwindigkeit", En: "Wind speed"},
+	"vehicle_count":             {De: "Fahrzeuge", En: "Vehicles"},
+	"vehicle_count_car":         {De: "Pkw", En: "Cars"},
+	"vehicle_count_truck":       {De: "Lkw", En: "Trucks"},
+	"vehicle_count_bus":         {De: "Busse", En: "Buses"},
+	"vehicle_count_motorcycle":  {De: "Motorräder", En: "Motorcycles"},
+	"vehicle_count_bicycle":     {De: "Fahrräder", En: "Bicycles"},
+	"pedestrian_count":          {De: "Fußgänger", En: "Pedestrians"},
+	"speed_mean":                {De: "Geschwindigkeit", En: "Speed"},
+	"speed_p85":                 {De: "Geschwindigkeit V85", En: "Speed V85"},
+	"occupancy":                 {De: "Belegung", En: "Occupancy"},
+	"voltage":                   {De: "Spannung", En: "Voltage"},
+	"frequency":                 {De: "Netzfrequenz", En: "Mains frequency"},
+	"load":                      {De: "Auslastung Transformator", En: "Transformer load"},
+	"traffic_state":             {De: "Verkehrslage", En: "Traffic state"},
+	"energy_import":             {De: "Bezug", En: "Consumption"},
+	"voltage_unbalance":         {De: "Unsymmetrie", En: "Voltage unbalance"},
+	"voltage_quality":           {De: "Spannung nach EN 50160", En: "Voltage by EN 50160"},
+	"voltage_within":            {De: "Spannung in den Grenzen", En: "Voltage within limits"},
+	"voltage_unbalance_quality": {De: "Unsymmetrie nach EN 50160", En: "Unbalance by EN 50160"},
+	"voltage_unbalance_within":  {De: "Unsymmetrie in den Grenzen", En: "Unbalance within limits"},
+	"frequency_quality":         {De: "Frequenz nach EN 50160", En: "Frequency by EN 50160"},
+	"frequency_within":          {De: "Frequenz in den Grenzen", En: "Frequency within limits"},
+	"surface_temperature":       {De: "Fahrbahntemperatur", En: "Surface temperature"},
+	"surface_state":             {De: "Fahrbahnzustand", En: "Surface state"},
+	"freezing_temperature":      {De: "Gefriertemperatur", En: "Freezing temperature"},
+	"water_film":                {De: "Wasserfilm", En: "Water film"},
+	"ice_fraction":              {De: "Eisanteil", En: "Share of ice"},
+	"friction":                  {De: "Griffigkeit", En: "Friction"},
+	"roughness_iri":             {De: "Ebenheit (IRI)", En: "Roughness (IRI)"},
+	"air_temperature":           {De: "Lufttemperatur", En: "Air temperature"},
+	"relative_humidity":         {De: "Luftfeuchte", En: "Humidity"},
+	"air_pressure":              {De: "Luftdruck", En: "Air pressure"},
+	"pm10":                      {De: "Feinstaub PM10", En: "Particulates PM10"},
+	"pm2_5":                     {De: "Feinstaub PM2,5", En: "Particulates PM2.5"},
+	"no2":                       {De: "Stickstoffdioxid", En: "Nitrogen dioxide"},
+	"o3":                        {De: "Ozon", En: "Ozone"},
+	"precipitation":             {De: "Niederschlag", En: "Precipitation"},
+	"wind_speed":                {De: "Windgeschwindigkeit", En: "Wind speed"},
 }
 
 // channelName is what a channel is called: "lane1" is lane 1, "l1" phase L1.

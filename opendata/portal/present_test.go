@@ -57,7 +57,7 @@ func TestEverythingPublishedHasAName(t *testing.T) {
 			}
 			q, _ := devices.Lookup(name)
 			for _, c := range q.Categories {
-				if surfaceStates[c] == "" {
+				if categoryWords[c] == "" {
 					t.Errorf("%s: %s lacks a German word", name, c)
 				}
 			}
