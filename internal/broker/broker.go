@@ -20,6 +20,16 @@ type Config struct {
 	TLS        *tls.Config // required outside loopback
 	Identities []Identity
 	Log        *slog.Logger
+
+	// Public lets clients without a user name read topics below PublicRoot, and
+	// do nothing else: no will, no publish, no wildcard, QoS 0.
+	Public        bool
+	PublicClients int // at once; 0: 500
+	// OnPublicTopic is told when somebody wants a topic that nobody did, and
+	// when nobody does any more, one call at a time and in order. It may call
+	// Publish, even so that the message is there for who has come; it must not
+	// wait. nil: nobody is told.
+	OnPublicTopic func(topic string, wanted bool)
 }
 
 // Stats are counters since the start; Connected is the number now.
@@ -33,6 +43,7 @@ type Stats struct {
 	Sent             int64 // messages to clients
 	Dropped          int64 // messages to clients that did not keep up
 	Retained         int64 // retained messages now
+	Public           PublicStats
 }
 
 // Broker is an MQTT 3.1.1 and 5 broker without a disk.
@@ -40,6 +51,7 @@ type Broker struct {
 	server   *mochi.Server
 	listener *listener
 	hook     *hook
+	readers  *readers // nil: nobody without a login
 	log      *slog.Logger
 }
 
@@ -71,7 +83,11 @@ func Listen(cfg Config) (*Broker, error) {
 		// $SYS topics, which nobody may read: each round stops the world.
 		SysTopicResendInterval: math.MaxInt32,
 	})
-	if err := errors.Join(b.server.AddHook(b.hook, nil), b.server.AddListener(b.listener)); err != nil {
+	if cfg.Public {
+		b.readers, err = newReaders(cfg)
+		b.listener.readers = b.readers
+	}
+	if err := errors.Join(err, b.server.AddHook(b.hook, nil), b.server.AddListener(b.listener)); err != nil {
 		tcp.Close()
 		return nil, fmt.Errorf("prepare MQTT broker: %w", err)
 	}
@@ -102,12 +118,21 @@ func (b *Broker) Addr() net.Addr { return b.listener.Addr() }
 // Run serves until ctx ends; then it closes all connections, waits for them
 // and returns nil. It must be called once.
 func (b *Broker) Run(ctx context.Context) error {
+	if b.readers != nil {
+		if err := b.readers.server.Serve(); err != nil {
+			return fmt.Errorf("serve MQTT for readers: %w", err)
+		}
+	}
 	if err := b.server.Serve(); err != nil {
 		return fmt.Errorf("serve MQTT: %w", err)
 	}
 	b.log.Info("MQTT broker ready", "addr", b.Addr().String())
 	<-ctx.Done()
-	if err := b.server.Close(); err != nil {
+	err := b.server.Close() // with the connections of readers
+	if b.readers != nil {
+		err = errors.Join(err, b.readers.server.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("close MQTT broker: %w", err)
 	}
 	return nil
@@ -133,7 +158,7 @@ func (b *Broker) SetIdentities(ids []Identity) error {
 // Stats returns the counters.
 func (b *Broker) Stats() Stats {
 	info := b.server.Info
-	return Stats{
+	s := Stats{
 		Connected:        atomic.LoadInt64(&info.ClientsConnected),
 		Rejected:         b.listener.rejected.Load(),
 		BadLogins:        b.hook.badLogins.Load(),
@@ -144,4 +169,8 @@ func (b *Broker) Stats() Stats {
 		Dropped:          atomic.LoadInt64(&info.MessagesDropped) + atomic.LoadInt64(&info.InflightDropped),
 		Retained:         atomic.LoadInt64(&info.Retained),
 	}
+	if b.readers != nil {
+		s.Public = b.readers.stats()
+	}
+	return s
 }

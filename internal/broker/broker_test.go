@@ -376,7 +376,7 @@ func TestFaultInTheLibrary(t *testing.T) {
 	}
 	defer b.listener.Listener.Close()
 	ours, theirs := net.Pipe()
-	b.listener.serve(b.listener.add(ours), func(string, net.Conn) error { panic("index out of range") })
+	b.listener.serve(b.listener.add(ours), func(*conn) error { panic("index out of range") })
 	if _, err := theirs.Read(make([]byte, 1)); err == nil {
 		t.Error("the connection is still open")
 	}

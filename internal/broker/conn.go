@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -30,16 +31,28 @@ type conn struct {
 	closing sync.Once
 	onClose func(*conn)
 
+	head []byte     // read already, and to be read again; used by the reading goroutine only
+	addr netip.Addr // of a reader, as it is counted
+
 	frame mqttframe.Follower // used by the reading goroutine only
 }
 
 // Read implements net.Conn.
 func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	n, err := c.read(p)
 	if wrong := c.frame.Follow(p[:n], c.check); wrong != nil {
 		return 0, wrong
 	}
 	return n, err
+}
+
+func (c *conn) read(p []byte) (int, error) {
+	if len(c.head) == 0 {
+		return c.Conn.Read(p)
+	}
+	n := copy(p, c.head)
+	c.head = c.head[n:]
+	return n, nil
 }
 
 func (c *conn) check(_ byte, length int) error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,8 @@ const (
 // and do not wait for their connections.
 type listener struct {
 	net.Listener
-	log *slog.Logger
+	log     *slog.Logger
+	readers *readers // nil: nobody without a login
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
@@ -59,7 +61,7 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 			continue
 		}
 		if c := l.add(nc); c != nil {
-			go l.serve(c, establish)
+			go l.serve(c, func(c *conn) error { return l.establish(c, establish) })
 		}
 	}
 }
@@ -72,7 +74,11 @@ func (l *listener) add(nc net.Conn) *conn {
 	_ = nc.SetDeadline(time.Now().Add(loginTimeout)) // the library sets the keep-alive's after CONNECT
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conns == nil || len(l.conns) >= maxConns {
+	room := maxConns
+	if l.readers != nil {
+		room += l.readers.most // whom readers must not crowd out
+	}
+	if l.conns == nil || len(l.conns) >= room {
 		nc.Close()
 		l.rejected.Add(1)
 		return nil
@@ -84,13 +90,16 @@ func (l *listener) add(nc net.Conn) *conn {
 
 func (l *listener) remove(c *conn) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	delete(l.conns, c)
+	l.mu.Unlock()
+	if l.readers != nil {
+		l.readers.leave(c)
+	}
 }
 
 // serve runs one connection to its end. A fault of the library in reading one
 // client's bytes must not end the platform.
-func (l *listener) serve(c *conn, establish listeners.EstablishFn) {
+func (l *listener) serve(c *conn, run func(*conn) error) {
 	defer l.done.Done()
 	defer c.Close()
 	defer func() {
@@ -98,11 +107,39 @@ func (l *listener) serve(c *conn, establish listeners.EstablishFn) {
 			l.log.Error("MQTT connection failed inside the broker", "remote", c.RemoteAddr().String(), "fault", fault)
 		}
 	}()
-	err := establish(l.ID(), c)
+	err := run(c)
 	if !c.known.Load() && !c.warned.Load() {
 		l.rejected.Add(1)
 		l.log.Debug("MQTT connection without a login", "remote", c.RemoteAddr().String(), "err", err)
 	}
+}
+
+// establish hands a connection to the broker for its kind of client.
+func (l *listener) establish(c *conn, login listeners.EstablishFn) error {
+	if l.readers == nil {
+		return login(l.ID(), c)
+	}
+	anonymous, err := c.peek()
+	switch {
+	case err != nil:
+		return err
+	case !anonymous:
+		return login(l.ID(), c)
+	}
+	return l.read(c, network(c.RemoteAddr()))
+}
+
+// errTooMany ends the connection of a reader for whom there is no place.
+var errTooMany = errors.New("too many anonymous readers")
+
+// read serves an anonymous reader.
+func (l *listener) read(c *conn, addr netip.Addr) error {
+	c.limit.Store(publicPacket)
+	if !l.readers.enter(c, addr) {
+		c.warned.Store(true) // it is counted
+		return errTooMany
+	}
+	return l.readers.server.EstablishConnection(l.ID(), c)
 }
 
 // Close implements listeners.Listener: it closes the port and every
