@@ -15,11 +15,12 @@ const (
 )
 
 // compute recomputes the dirty windows. What fails stays dirty. Windows that
-// are over wait for the last part of what has to be read, and for their time
-// unless forced.
+// are over wait for their time unless forced, days and weeks also for the last
+// part of what has to be read.
 func (a *Aggregator) compute(ctx context.Context, g *agenda, last, force bool) error {
 	for _, domain := range uplink.Domains() {
-		all := last && (force || !time.Now().Before(a.shortDue[domain]))
+		// In a long absence's parts one reading serves hours and quarters.
+		all := !last || force || !time.Now().Before(a.shortDue[domain])
 		if err := a.computeShort(ctx, g, domain, all, a.sites); err != nil {
 			return err
 		}

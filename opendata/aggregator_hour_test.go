@@ -44,7 +44,12 @@ func TestHour(t *testing.T) {
 		if got := sum(Hour); got != 60 {
 			t.Errorf("an hour that is over has %v, want 60", got)
 		}
-		before := f.calls["put"]
+		puts := func() int {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return f.calls["put"]
+		}
+		before := puts()
 		for range 20 {
 			f.arrive(counted("pb-1", begin.Add(30*time.Second), 1), time.Now())
 			time.Sleep(time.Minute)
@@ -53,8 +58,8 @@ func TestHour(t *testing.T) {
 		if got := sum(Quarter); got < 79 {
 			t.Errorf("the quarter has not got late readings: %v", got)
 		}
-		if puts := f.calls["put"] - before; puts > 20+5 {
-			t.Errorf("%d windows are stored for 20 late readings, want 20 quarters and few hours", puts)
+		if n := puts() - before; n > 20+5 {
+			t.Errorf("%d windows are stored for 20 late readings, want 20 quarters and few hours", n)
 		}
 		time.Sleep(shortEvery + time.Minute)
 		synctest.Wait()

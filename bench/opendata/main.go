@@ -26,6 +26,7 @@ type commands struct {
 	Step    stepCmd    `cmd:"" help:"A window of a large region: from readings to windows and files, twice."`
 	Rebuild rebuildCmd `cmd:"" help:"A month of a region computed anew."`
 	Serve   serveCmd   `cmd:"" help:"Files served by the platform and by nginx."`
+	History historyCmd `cmd:"" help:"A year of windows: how fast they are written, and what they take on disk."`
 }
 
 func main() {

@@ -204,6 +204,15 @@ func (t *timed) Publish(ctx context.Context, d *opendata.Dataset, days []opendat
 	return err
 }
 
+// written is the size of all files that were put in place.
+func (t *timed) written() uint64 {
+	if t.files == nil {
+		return 0
+	}
+	_, bytes := t.files.Written()
+	return bytes
+}
+
 // Retract implements opendata.Publisher.
 func (t *timed) Retract(ctx context.Context) error {
 	if t.files == nil {

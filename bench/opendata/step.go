@@ -75,12 +75,15 @@ func (c *stepCmd) measure(ctx context.Context, r *region, add func(row string, v
 		return err
 	}
 	r.public.took = 0
+	bytes := r.public.written()
 	began := time.Now()
 	if err := r.Step(ctx); err != nil {
 		return err
 	}
 	add("step, s", time.Since(began).Seconds())
 	add("of it files, s", r.public.took.Seconds())
+	// Files that take long are not written each time: this tells.
+	add("files, MB", float64(r.public.written()-bytes)/1e6)
 	selfNow, err := measure.ReadUsage(os.Getpid())
 	if err != nil {
 		return err

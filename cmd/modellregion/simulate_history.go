@@ -24,7 +24,7 @@ import (
 type simulateHistoryCmd struct {
 	withConfig
 	Stations int    `help:"How many stations, spread over the municipalities of the configuration." default:"300"`
-	Full     bool   `help:"Every station measures all that its kind can, where otherwise most measure one quantity: six times as many windows."`
+	Full     bool   `help:"Every station measures all that its kind can, where otherwise most measure one quantity: four to five times as many windows."`
 	From     date   `help:"First day, in Germany. Default: a year before the last." placeholder:"2025-11-28"`
 	To       date   `help:"Last day, itself included. Default: yesterday." placeholder:"2026-11-27"`
 	Seed     uint64 `help:"Fixes what was measured." default:"1"`
