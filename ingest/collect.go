@@ -100,6 +100,7 @@ func (i *Ingest) collect(ctx context.Context) {
 			for n := 1; n < stride && len(i.queue) > 0 && !i.full(); n++ {
 				i.take(<-i.queue) // nobody else takes from it
 			}
+		case <-i.hurry:
 		case <-timer.C:
 		}
 		if next := i.dispatch(time.Now()); next > 0 {
@@ -125,8 +126,9 @@ func (i *Ingest) dispatch(now time.Time) (next time.Duration) {
 		if l.batch.empty() || !l.free {
 			continue
 		}
+		// Nothing more comes for a Source without room: waiting would be for nothing.
 		wait := min(l.batch.began.Add(i.cfg.MaxAge).Sub(now), l.batch.touched.Add(i.cfg.Quiet).Sub(now))
-		if wait > 0 && !l.batch.full(i.cfg.MaxLines) {
+		if wait > 0 && i.starved.Load() == 0 && !l.batch.full(i.cfg.MaxLines) {
 			if next == 0 || wait < next {
 				next = wait
 			}

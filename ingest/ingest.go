@@ -65,7 +65,7 @@ type Config struct {
 	Quiet      time.Duration // 5 ms: and how long after the last that came
 	Lanes      int           // 2: batches that are written at the same time
 	QueueBytes int64         // 256 KiB: messages that wait to be checked
-	HeldBytes  int64         // 2 MiB: messages of one Source that are not acknowledged
+	HeldBytes  int64         // 4 MiB: messages of one Source that are not acknowledged
 
 	Log     *slog.Logger
 	Metrics *metrics.Set
@@ -85,8 +85,10 @@ type Ingest struct {
 	room    *semaphore.Weighted // bytes of the queue
 	queue   chan item
 	lanes   []*lane
-	idle    chan *lane   // those whose writer is free
-	free    atomic.Int32 // lanes of which collect knows that
+	idle    chan *lane    // those whose writer is free
+	starved atomic.Int32  // Sources that can take nothing before something is stored
+	hurry   chan struct{} // tells collect of one
+	free    atomic.Int32  // lanes of which collect knows that
 	byEdge  map[string]*lane
 	checker *checker
 	codecs  codecs
@@ -103,7 +105,7 @@ func New(cfg Config) *Ingest {
 	setDefault(&cfg.Quiet, 5*time.Millisecond)
 	setDefault(&cfg.Lanes, 2)
 	setDefault(&cfg.QueueBytes, 256<<10)
-	setDefault(&cfg.HeldBytes, 2<<20)
+	setDefault(&cfg.HeldBytes, 4<<20)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -112,7 +114,7 @@ func New(cfg Config) *Ingest {
 	}
 	i := &Ingest{
 		cfg: cfg, room: semaphore.NewWeighted(cfg.QueueBytes), queue: make(chan item, queueLength),
-		idle: make(chan *lane, cfg.Lanes), byEdge: map[string]*lane{},
+		idle: make(chan *lane, cfg.Lanes), hurry: make(chan struct{}, 1), byEdge: map[string]*lane{},
 	}
 	for range cfg.Lanes {
 		i.lanes = append(i.lanes, &lane{batch: &batch{}, spare: &batch{}, work: make(chan *batch, 1)})

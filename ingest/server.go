@@ -93,10 +93,25 @@ func (s *Source) Receive(ctx context.Context, connection uint64, topic string, p
 		}
 	}
 	a.size = min(int64(len(topic)+len(payload)), s.ingest.cfg.HeldBytes)
-	if !s.ingest.enqueue(ctx, s.acks.room, a.size, item{foreign: f}) {
+	if !s.enqueue(ctx, a.size, item{foreign: f}) {
 		s.acks.drop(a)
 		s.lossy.Store(connection)
 	}
+}
+
+// enqueue is that of the Ingest. Whoever stores is told when it has to wait.
+func (s *Source) enqueue(ctx context.Context, size int64, it item) bool {
+	if !s.acks.room.TryAcquire(size) {
+		s.ingest.starved.Add(1)
+		defer s.ingest.starved.Add(-1)
+		select {
+		case s.ingest.hurry <- struct{}{}:
+		default:
+		}
+	} else {
+		s.acks.room.Release(size)
+	}
+	return s.ingest.enqueue(ctx, s.acks.room, size, it)
 }
 
 // askAgain asks for what was dropped, once something can be stored again.
@@ -168,7 +183,7 @@ func (c *checker) foreign(f *foreign, b *batch, now time.Time) {
 // acks keeps the acknowledgements of a source in the order of its messages
 // (MQTT 3.1.1 §4.6).
 type acks struct {
-	room    *semaphore.Weighted // bytes of the messages: whoever brought them keeps each until it is acknowledged
+	room    *semaphore.Weighted // bytes of the messages, which bound what is under way
 	mu      sync.Mutex
 	waiting []*ack
 }

@@ -25,7 +25,7 @@ func spareMemory(devices int) {
 		debug.SetMemoryLimit(base + each*int64(devices))
 	}
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(70)
+		debug.SetGCPercent(90)
 	}
 }
 

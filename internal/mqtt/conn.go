@@ -72,6 +72,12 @@ func (c *conn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// acknowledge sends a PUBACK (MQTT 3.1.1 §3.4). Packets do not mix: paho writes
+// each of its own in one piece. After the connection is lost it does nothing.
+func (c *conn) acknowledge(id uint16) {
+	_, _ = c.Write([]byte{0x40, 2, byte(id >> 8), byte(id)})
+}
+
 // send writes what there is to the network until Close or an error.
 func (c *conn) send() {
 	defer close(c.ended)

@@ -21,6 +21,7 @@ import (
 // must not be used again.
 type link struct {
 	paho paho.Client
+	conn *conn
 	lost chan error     // receives the reason when the connection breaks
 	down chan struct{}  // closed when no acknowledgement can come any more
 	work sync.WaitGroup // waits for a SUBACK
@@ -41,14 +42,15 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 		}
 		// paho knows no context: the end of ours ends the handshake.
 		release = context.AfterFunc(ctx, func() { conn.Close() })
-		return newConn(conn, len(c.filters())), nil
+		l.conn = newConn(conn, len(c.filters()))
+		return l.conn, nil
 	})
 	opts.SetConnectionLostHandler(func(_ paho.Client, err error) { l.fail(err) })
 	// There is a handler before there is a connection, so that no message that
 	// is retained, or that a session kept, arrives without one.
 	c.links++
 	hctx, number := context.WithValue(ctx, handling{}, true), c.links
-	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.dispatch(hctx, number, m) })
+	opts.SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) { c.dispatch(hctx, l, number, m) })
 	l.paho = paho.NewClient(opts)
 
 	token := l.paho.Connect()
@@ -76,10 +78,16 @@ func (c *Client) connect(ctx context.Context) (*link, error) {
 
 // dispatch gives a message to its handlers. Paho's own routes take each topic
 // apart for each filter.
-func (c *Client) dispatch(ctx context.Context, connection uint64, m paho.Message) {
+func (c *Client) dispatch(ctx context.Context, l *link, connection uint64, m paho.Message) {
 	message := Message{Topic: m.Topic(), Payload: m.Payload(), QoS: m.Qos(), Retained: m.Retained(), Connection: connection}
 	if c.cfg.Session {
-		message.Ack = m.Ack
+		// Paho's Ack would keep the whole message until it is called, and hands
+		// each from goroutine to goroutine.
+		id, conn := m.MessageID(), l.conn
+		message.Ack = func() { conn.acknowledge(id) }
+		if m.Qos() == 0 {
+			message.Ack = func() {}
+		}
 	}
 	for i := range c.subs {
 		if s := &c.subs[i]; len(c.subs) == 1 || matches(s.filter, message.Topic) {
