@@ -16,25 +16,6 @@ type catalog struct {
 	streams []*datastream // as in sets
 }
 
-// find returns an entity by its number.
-func (c *catalog) find(t *entityType, id int64) (entity, bool) {
-	all := c.sets[t]
-	i, ok := slices.BinarySearchFunc(all, id, func(e entity, id int64) int { return cmp.Compare(e.id(), id) })
-	if !ok {
-		return nil, false
-	}
-	return all[i], true
-}
-
-// stream returns a Datastream by its number.
-func (c *catalog) stream(id int64) *datastream {
-	found, ok := c.find(datastreams, id)
-	if !ok {
-		return nil
-	}
-	return found.(*datastream)
-}
-
 // builder makes a catalogue.
 type builder struct {
 	*Service
