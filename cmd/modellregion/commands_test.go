@@ -68,6 +68,9 @@ func TestCheckConfiguration(t *testing.T) {
 		{"password in the URL", "listen: 127.0.0.1:1883", "url: tcp://platform:geheim@broker:1883", `tcp://platform:xxxxx@broker:1883`},
 		{"retention", "raw_retention: 90d", "raw_retention: 1h", "raw_retention: 1h0m0s, want at least 1d"},
 		{"retention in words", "raw_retention: 90d", "raw_retention: long", `duration "long"`},
+		{"public address", "public_url: https:", "public_url: ftp:", `public_url: "ftp://daten.musterstadt.example", want the address that the public sees`},
+		{"public address with a query", "daten.musterstadt.example", "daten.musterstadt.example/?a=b", "public_url: "},
+		{"proxies", "# trusted_proxies: [127.0.0.0/8]", "trusted_proxies: [127.0.0.0/8, proxy]", `trusted_proxies[1]: "proxy", want a network`},
 		{"edge", "- name: rathaus", "- name: Rathaus 1", `edges[0].name: edge name "Rathaus 1"`},
 		{"gateway", "gateways: []", "gateways: [xyz]", "EUI"},
 	} {

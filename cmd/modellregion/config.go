@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
@@ -17,21 +18,26 @@ import (
 
 // config is region.yaml. deploy/region.example.yaml explains every key.
 type config struct {
-	Region   regionConfig   `yaml:"region"`
-	DataDir  string         `yaml:"data_dir"`
-	HTTP     string         `yaml:"http"`     // public listener
-	Internal string         `yaml:"internal"` // health and metrics
-	MQTT     mqttConfig     `yaml:"mqtt"`
-	Influx   influxConfig   `yaml:"influx"`
-	Registry registryConfig `yaml:"registry"`
-	Profiles string         `yaml:"profiles"` // folder of own device profiles; empty: none
-	Edges    []edgeConfig   `yaml:"edges"`
-	Sources  []sourceConfig `yaml:"sources"`
-	Roles    []role         `yaml:"roles"` // of this process; empty: all
-	Raw      duration       `yaml:"raw_retention"`
-	BaseMap  *baseMap       `yaml:"base_map"`
+	Region    regionConfig   `yaml:"region"`
+	DataDir   string         `yaml:"data_dir"`
+	HTTP      string         `yaml:"http"`            // public listener
+	PublicURL string         `yaml:"public_url"`      // under which the public reaches it; empty: nobody knows, so that there is no catalogue
+	Proxies   []string       `yaml:"trusted_proxies"` // networks whose X-Forwarded-For is believed
+	Internal  string         `yaml:"internal"`        // health and metrics
+	MQTT      mqttConfig     `yaml:"mqtt"`
+	Influx    influxConfig   `yaml:"influx"`
+	Registry  registryConfig `yaml:"registry"`
+	Profiles  string         `yaml:"profiles"` // folder of own device profiles; empty: none
+	Edges     []edgeConfig   `yaml:"edges"`
+	Sources   []sourceConfig `yaml:"sources"`
+	Roles     []role         `yaml:"roles"` // of this process; empty: all
+	Raw       duration       `yaml:"raw_retention"`
+	BaseMap   *baseMap       `yaml:"base_map"`
 
 	Datasets []datasetConfig `yaml:"datasets"` // nil: opendata.Defaults
+	Catalog  catalogConfig   `yaml:"catalog"`
+
+	ownURL bool // PublicURL is the address of the public listener, whatever that is: of the demo
 
 	lines strictyaml.Lines // where the keys stand; nil without a file
 }
@@ -60,7 +66,8 @@ type municipalityConfig struct {
 // mqttConfig has either Listen, for the embedded broker, or URL.
 type mqttConfig struct {
 	Listen     string `yaml:"listen"`
-	Share      string `yaml:"share"` // group of the ingests that share the messages; empty: this one has all
+	Public     bool   `yaml:"public"` // anybody may read SensorThings' topics from the embedded broker
+	Share      string `yaml:"share"`  // group of the ingests that share the messages; empty: this one has all
 	BrokerUser `yaml:",inline"`
 }
 
@@ -210,6 +217,7 @@ func (c *config) Validate() error {
 			need(loopback(value), path, "%q, want an address of this machine alone like 127.0.0.1:1883; for other machines run a server with TLS and give its url", value)
 		}
 	}
+	c.checkPublic(need)
 	c.MQTT.check(need, "mqtt.")
 	need(c.MQTT.Share == "" || shareName(c.MQTT.Share), "mqtt.share", "%q, want the name of a group like ingest, or nothing", c.MQTT.Share)
 	need(c.Influx.URL == "" || isLink(c.Influx.URL, "http", "https"), "influx.url", "%q, want http:// or https://host:port, with user and password in keys of their own", redacted(c.Influx.URL))
@@ -234,10 +242,37 @@ func (c *config) Validate() error {
 	}
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
 	c.checkDatasets(need)
+	c.checkCatalog(need)
 	for i := range c.Sources {
 		c.Sources[i].check(need, fmt.Sprintf("sources[%d].", i), seen)
 	}
 	return errors.Join(errs...)
+}
+
+// checkPublic finds what is wrong with how the public reaches the platform.
+func (c *config) checkPublic(need need) {
+	u, err := url.Parse(c.PublicURL)
+	need(c.PublicURL == "" || err == nil && isLink(c.PublicURL, "http", "https") && u.RawQuery == "" && u.Fragment == "", "public_url",
+		"%q, want the address that the public sees, like https://daten.musterstadt.example", redacted(c.PublicURL))
+	for i, network := range c.Proxies {
+		_, err := netip.ParsePrefix(network)
+		need(err == nil, fmt.Sprintf("trusted_proxies[%d]", i), "%.64q, want a network like 127.0.0.0/8 or 10.0.0.5/32", network)
+	}
+	if c.MQTT.Public {
+		need(c.MQTT.URL == "", "mqtt.public", "is for the embedded broker; another one has rules of its own for who may read")
+		need(c.PublicURL != "", "mqtt.public", "want public_url too, since readers are told addresses")
+	}
+}
+
+// trusted are the networks of Proxies.
+func (c *config) trusted() []netip.Prefix {
+	var all []netip.Prefix
+	for _, network := range c.Proxies {
+		if p, err := netip.ParsePrefix(network); err == nil { // checkPublic has seen to it
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // need notes what is wrong with a key, unless ok, and what would be right.

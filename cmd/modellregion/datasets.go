@@ -89,7 +89,11 @@ func (c *config) tellDatasets(out io.Writer) {
 	if len(sets) == 0 {
 		fmt.Fprintf(out, "  dataset         none: nothing is published\n")
 	}
-	if advice := c.advice(sets); len(advice) > 0 {
+	advice := c.advice(sets)
+	if c.runs(rolePublic) {
+		advice = append(advice, c.catalogAdvice(sets, advice)...)
+	}
+	if len(advice) > 0 {
 		fmt.Fprintf(out, "\nIt would run like this. Have a look at:\n")
 		for _, text := range advice {
 			fmt.Fprintf(out, "  %s\n", text)

@@ -67,6 +67,7 @@ func (c *demoCmd) config(dir string) config {
 	cfg := defaults()
 	cfg.DataDir, cfg.HTTP, cfg.Internal = dir, c.HTTP, c.Internal
 	cfg.MQTT.Listen, cfg.Influx.Listen = c.MQTT, c.Influx
+	cfg.ownURL, cfg.MQTT.Public = true, true
 	// Its gateways rush through the past faster than radio can.
 	cfg.Edges = []edgeConfig{{Name: demoEdge, UDP: c.UDP, UDPRate: -1}}
 	cfg.Region = regionConfig{
@@ -160,6 +161,7 @@ func (c *demoCmd) tellWhere(out io.Writer, p *platform, dir string, after time.D
 
   Portal      http://%s/        (English: /en/)
   Open data   http://%s/data/
+  Interfaces  http://%s/api/
   InfluxDB    %s     login in %s
   MQTT        %s     logins in %s
   LoRaWAN     %s     Semtech UDP
@@ -167,7 +169,7 @@ func (c *demoCmd) tellWhere(out io.Writer, p *platform, dir string, after time.D
 
 Ctrl-C ends it.
 
-`, after.Seconds(), c.Sensors, map[bool]string{true: " and 60 households"}[c.Homes], len(p.cfg.Region.Municipalities), p.publicHTTP.addr(), p.publicHTTP.addr(),
+`, after.Seconds(), c.Sensors, map[bool]string{true: " and 60 households"}[c.Homes], len(p.cfg.Region.Municipalities), p.publicHTTP.addr(), p.publicHTTP.addr(), p.publicHTTP.addr(),
 		influxURL, filepath.Join(dir, "influx.json"), p.broker.Addr(), filepath.Join(dir, "mqtt.json"), p.edge.Addr(), p.internal.addr())
 }
 

@@ -72,12 +72,19 @@ func (p *platform) openBroker() (mqttLogins, error) {
 	for _, name := range p.cfg.edgeNames() {
 		ids = append(ids, broker.Identity{User: name, Password: logins.Passwords[name], Role: broker.Edge})
 	}
-	b, err := broker.Listen(broker.Config{Addr: p.cfg.MQTT.Listen, Identities: ids, Log: p.log})
+	b, err := broker.Listen(broker.Config{
+		Addr: p.cfg.MQTT.Listen, Identities: ids, Log: p.log, Public: p.cfg.MQTT.Public,
+		OnPublicTopic: func(topic string, wanted bool) { p.onTopic(topic, wanted) },
+	})
 	if err != nil {
 		return logins, fmt.Errorf("embedded MQTT broker: %w", err)
 	}
 	p.broker = b
-	brokerMetrics(p.metrics, b)
+	if p.cfg.MQTT.Public {
+		p.topics = b
+	}
+	brokerMetrics(p.metrics, b, p.cfg.MQTT.Public)
+	p.onTopic = func(string, bool) {} // until there is somebody to tell
 	logins.URL = "tcp://" + b.Addr().String()
 	return logins, writeJSON(filepath.Join(p.cfg.DataDir, "mqtt.json"), logins)
 }
@@ -107,8 +114,9 @@ func loadMQTTLogins(dir string, users []string) (mqttLogins, error) {
 	return l, nil
 }
 
-// brokerMetrics shows the counters of the embedded broker.
-func brokerMetrics(set *metrics.Set, b *broker.Broker) {
+// brokerMetrics shows the counters of the embedded broker, with those of
+// anonymous readers where there may be some.
+func brokerMetrics(set *metrics.Set, b *broker.Broker, public bool) {
 	const prefix = "modellregion_broker_"
 	set.RegisterMetricsWriter(func(w io.Writer) {
 		s := b.Stats()
@@ -123,5 +131,15 @@ func brokerMetrics(set *metrics.Set, b *broker.Broker) {
 		metrics.WriteCounterUint64(w, prefix+"received_total", uint64(s.Received)) // messages from clients
 		metrics.WriteCounterUint64(w, prefix+"sent_total", uint64(s.Sent))         // messages to clients
 		metrics.WriteCounterUint64(w, prefix+"dropped_total", uint64(s.Dropped))   // messages to clients that did not keep up
+		if p := s.Public; public {
+			metrics.WriteGaugeUint64(w, prefix+"public_connected", uint64(p.Connected))
+			metrics.WriteGaugeUint64(w, prefix+"public_subscriptions", uint64(p.Subscriptions))
+			metrics.WriteGaugeUint64(w, prefix+"public_topics", uint64(p.Topics))
+			metrics.WriteCounterUint64(w, prefix+"public_refused_total", p.Refused)
+			metrics.WriteCounterUint64(w, prefix+"public_denied_publishes_total", p.DeniedPublishes)
+			metrics.WriteCounterUint64(w, prefix+"public_denied_subscribes_total", p.DeniedSubscribes)
+			metrics.WriteCounterUint64(w, prefix+"public_sent_total", uint64(p.Sent))
+			metrics.WriteCounterUint64(w, prefix+"public_dropped_total", uint64(p.Dropped))
+		}
 	})
 }

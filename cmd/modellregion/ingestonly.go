@@ -114,9 +114,27 @@ type datasetConfig struct {
 	} `yaml:"households"`
 }
 
+// catalogConfig has the keys of catalog.Settings, likewise.
+type catalogConfig struct {
+	Contributor   string     `yaml:"contributor"`
+	PublisherType string     `yaml:"publisher_type"`
+	Description   regionName `yaml:"description"`
+	Homepage      string     `yaml:"homepage"`
+	Issued        string     `yaml:"issued"`
+	Licence       string     `yaml:"licence"`
+	Datasets      map[string]struct {
+		Keywords    []regionName `yaml:"keywords"`
+		HighValue   []string     `yaml:"high_value"`
+		Legislation []string     `yaml:"legislation"`
+		Provenance  regionName   `yaml:"provenance"`
+		Issued      string       `yaml:"issued"`
+	} `yaml:"datasets"`
+}
+
 func checkLoRaWAN(lorawanConfig) error { return nil }
 
 func (*config) checkDatasets(need)     {}
+func (*config) checkCatalog(need)      {}
 func (*config) tellDatasets(io.Writer) {}
 
 // errLeftOut is never seen: config.Validate has refused what leads to it.

@@ -86,6 +86,31 @@ func TestDatasetsAreRead(t *testing.T) {
 	}
 }
 
+// The keys of the public side are read as strictly, whatever they say.
+func TestPublicKeysAreRead(t *testing.T) {
+	edit := beside("# roles: [ingest]", "roles: [ingest]", "# trusted_proxies:", "trusted_proxies:")
+	data, err := os.ReadFile(region(t, edit...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, block, found := strings.Cut(string(data), "\n# catalog:\n")
+	shown, rest, ends := strings.Cut(block, "\n\n")
+	if !found || !ends {
+		t.Fatal("the example has no block catalog")
+	}
+	shown = strings.ReplaceAll("\n"+shown, "\n# ", "\n")
+	for name, want := range map[string]string{"contributor: openNRW": "", "contributer: openNRW": "contributer"} {
+		text := head + "\ncatalog:" + strings.Replace(shown, "contributor: openNRW", name, 1) + "\n\n" + rest
+		path := region(t)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, _, err := call(t, "check", path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %s (%v)", name, out, err)
+		}
+	}
+}
+
 // It starts although all that it needs is away.
 func TestIngestAloneRuns(t *testing.T) {
 	cfg, err := loadConfig(region(t, beside("/var/lib/modellregion", t.TempDir(), "# roles: [ingest]", "roles: [ingest]", "internal: 127.0.0.1:9090", "internal: 127.0.0.1:0")...))

@@ -46,8 +46,10 @@ type platform struct {
 	rebuild    http.Handler // computes windows anew, for operators; nil without role aggregate
 	openData   []unit       // what of open data runs besides
 	files      io.Closer
-	lock       io.Closer  // of the folder that role aggregate writes
-	edge       insideEdge // nil when no edge runs inside
+	topics     publicTopics                    // nil without mqtt.public
+	onTopic    func(topic string, wanted bool) // told which of them somebody wants
+	lock       io.Closer                       // of the folder that role aggregate writes
+	edge       insideEdge                      // nil when no edge runs inside
 	publicHTTP *server
 	internal   *server
 
@@ -69,6 +71,13 @@ type (
 	insideBroker interface {
 		Addr() net.Addr
 		Run(ctx context.Context) error
+	}
+
+	// publicTopics are what anybody may read from the broker inside; over
+	// WebSocket, as browsers do, it serves HTTP.
+	publicTopics interface {
+		http.Handler
+		Publish(topic string, payload []byte, retained bool) error
 	}
 
 	// insideEdge is an edge in this process. Run closes it at the end.
@@ -221,11 +230,11 @@ func (p *platform) units() []unit {
 		{"internal listener", p.internal.run},
 	}
 	add := func(name string, run func(context.Context) error) { units = append(units, unit{name, run}) }
-	if p.publicHTTP != nil {
-		add("public listener", p.publicHTTP.run)
-	}
 	if p.broker != nil {
 		add("MQTT broker", p.broker.Run)
+	}
+	if p.publicHTTP != nil {
+		add("public listener", p.publicHTTP.run) // with the broker's WebSockets
 	}
 	if p.influx != nil && !p.isSetUp {
 		add("InfluxDB set-up", func(ctx context.Context) error {

@@ -13,22 +13,27 @@ import (
 	"modellregion/devices"
 	"modellregion/opendata"
 	"modellregion/opendata/files"
-	"modellregion/opendata/portal"
 )
 
 const (
 	reloadEvery  = 30 * time.Second // between two looks of role public at bucket open
-	reloadAgain  = 5 * time.Second  // after a failure
+	reloadAgain  = 5 * time.Second  // after a failure, and while there is nothing
 	reloadAll    = time.Hour        // between two that take everything live, for what arrived late
 	reloadWithin = 20 * time.Second
 )
 
-// faces is what the public pages are made from.
+// faces is what the public side is made from.
 type faces struct {
 	datasets  []opendata.Dataset
 	directory opendata.Directory
 	latest    *opendata.Latest
-	files     http.Handler
+	files     publicFiles
+}
+
+// publicFiles are the files that are published, to be fetched and to be listed.
+type publicFiles interface {
+	http.Handler
+	Published(dataset string) (files.Published, error)
 }
 
 // openOpenData opens what computes open data and what shows them. A process
@@ -43,9 +48,9 @@ func (p *platform) openOpenData(ctx context.Context) error {
 		p.openReaders(ctx, &shown)
 	}
 	if !p.cfg.runs(rolePublic) {
-		return nil
+		return p.openNumbers(&shown)
 	}
-	return p.openPages(&shown)
+	return p.openPublic(&shown)
 }
 
 // openReaders gives a process with role public alone what another computes.
@@ -66,7 +71,7 @@ func (p *platform) openReaders(ctx context.Context, shown *faces) {
 		failing := err != nil
 		for {
 			pause := reloadEvery
-			if failing {
+			if failing || shown.latest.Updated().IsZero() {
 				pause = reloadAgain
 			}
 			select {
@@ -84,35 +89,6 @@ func (p *platform) openReaders(ctx context.Context, shown *faces) {
 			failing = err != nil
 		}
 	}})
-}
-
-// openPages opens the public listener.
-func (p *platform) openPages(shown *faces) (err error) {
-	base := portal.DefaultBaseMap()
-	if m := p.cfg.BaseMap; m != nil {
-		base = portal.BaseMap{URL: m.URL, Attribution: m.Attribution}
-	}
-	pages, err := portal.New(portal.Config{
-		Region: p.cfg.portalRegion(), BaseMap: base, Datasets: shown.datasets, Directory: shown.directory,
-		Latest: shown.latest, Reader: p.public, Log: p.log,
-	})
-	if err != nil {
-		return err
-	}
-	mux := http.NewServeMux()
-	mux.Handle("/data/", shown.files)
-	mux.Handle("/", pages)
-	p.publicHTTP, err = listen("http", p.cfg.HTTP, mux)
-	return err
-}
-
-// portalRegion is the region as the portal shows it.
-func (c *config) portalRegion() portal.Region {
-	r := portal.Region{Name: opendata.Text(c.Region.Name), Publisher: c.Region.Publisher, Contact: c.Region.Contact}
-	for _, m := range c.Region.Municipalities {
-		r.Municipalities = append(r.Municipalities, portal.Municipality{ID: m.ID, Name: m.Name, Lat: m.Lat, Lon: m.Lon})
-	}
-	return r
 }
 
 // reloader keeps the last values of a process that does not compute them.
@@ -187,6 +163,15 @@ func (l *laterFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	reader.ServeHTTP(w, r)
+}
+
+// Published tells what is in the folder; while there is none, it does not know.
+func (l *laterFiles) Published(dataset string) (files.Published, error) {
+	reader, err := l.open()
+	if err != nil {
+		return files.Published{}, err
+	}
+	return reader.Published(dataset)
 }
 
 func (l *laterFiles) open() (*files.Reader, error) {

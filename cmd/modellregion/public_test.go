@@ -80,6 +80,23 @@ func TestPublicAlone(t *testing.T) {
 	if got := page(public["http"], "/"); !strings.HasPrefix(got, "200 ") {
 		t.Errorf("portal: %s", got)
 	}
+	// The numbers are given by the process that computes.
+	waitFor(t, "the series in SensorThings", func() bool {
+		metrics := page(public["internal"], "/metrics")
+		return strings.Contains(metrics, "modellregion_sensorthings_datastreams ") && !strings.Contains(metrics, "modellregion_sensorthings_datastreams 0\n")
+	})
+	if got := page(public["http"], "/sta/v1.1/Things?$expand=Datastreams($expand=Observations($top=1))"); !strings.Contains(got, `"result":47`) {
+		t.Errorf("SensorThings: %s", got)
+	}
+	if got := page(public["http"], "/catalog.ttl"); !strings.HasPrefix(got, "200 ") || !strings.Contains(got, "https://daten.musterstadt.example/data/verkehr/latest.csv") {
+		t.Errorf("catalogue: %s", got)
+	}
+	if got := page(public["http"], "/live?dataset=nirgends"); !strings.HasPrefix(got, "404 ") {
+		t.Errorf("live stream: %s", got)
+	}
+	if got := page(public["http"], socketPath); !strings.HasPrefix(got, "404 ") {
+		t.Errorf("topics without a broker: %s", got)
+	}
 	for _, name := range []string{"registry.db", "influx.json", "mqtt.json", "households", "aggregate.lock"} {
 		if _, err := os.Stat(filepath.Join(shownIn, name)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("a process with role public alone leaves %s (%v)", name, err)

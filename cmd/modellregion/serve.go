@@ -84,7 +84,7 @@ func (c checkCmd) Run(t *terminal) error {
 	fmt.Fprintf(t.out, "  region          %s (%d municipalities)\n", cfg.Region.Name.De, len(cfg.Region.Municipalities))
 	fmt.Fprintf(t.out, "  roles           %s\n", cfg.roleNames(", "))
 	fmt.Fprintf(t.out, "  data folder     %s\n", cfg.DataDir)
-	fmt.Fprintf(t.out, "  public pages    http://%s/\n", cfg.HTTP)
+	fmt.Fprintf(t.out, "  public pages    http://%s/%s\n", cfg.HTTP, either(map[bool]string{true: ", to the public " + cfg.PublicURL}[cfg.PublicURL != ""], ""))
 	fmt.Fprintf(t.out, "  health, metrics http://%s/\n", cfg.Internal)
 	sharing := map[bool]string{true: ", shared as " + cfg.MQTT.Share}[cfg.MQTT.Share != ""]
 	fmt.Fprintf(t.out, "  MQTT            %s%s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen), sharing)

@@ -16,14 +16,27 @@ type server struct {
 }
 
 func listen(flag, addr string, h http.Handler) (*server, error) {
+	l, err := openPort(flag, addr)
+	if err != nil {
+		return nil, err
+	}
+	return serverOn(l, h), nil
+}
+
+func openPort(flag, addr string) (net.Listener, error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("open port %s: %w", flag, err)
 	}
+	return l, nil
+}
+
+// serverOn returns a server for a port that is open.
+func serverOn(l net.Listener, h http.Handler) *server {
 	return &server{l, &http.Server{
 		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}}, nil
+	}}
 }
 
 func (s *server) addr() string { return s.listener.Addr().String() }

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"container/list"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -109,6 +110,13 @@ func (cs *clients) count() int {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	return len(cs.known)
+}
+
+// Client names whose request it is, as the limits count it: an address, or of
+// IPv6 a network of 64 bits. Others that count clients behind the guard, and
+// behind the same proxies, mean the same ones with it.
+func (g *Guard) Client(r *http.Request) string {
+	return clientOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), g.cfg.Trusted).String()
 }
 
 // clientOf returns whose request it is: the peer, or, where the peer is a

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"sync"
 	"testing"
@@ -82,4 +83,18 @@ func FuzzClientOf(f *testing.F) {
 			t.Errorf("%q for %q is %s", peer, forwarded, got)
 		}
 	})
+}
+
+// Others mean the same clients.
+func TestClient(t *testing.T) {
+	g, err := New(Config{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.RemoteAddr = "10.0.0.1:4711"
+	r.Header.Set("X-Forwarded-For", "192.0.2.7, 2001:db8:1:2:3::4")
+	if got := g.Client(r); got != "2001:db8:1:2::" {
+		t.Errorf("the client is %s", got)
+	}
 }

@@ -209,6 +209,11 @@ func (f *Files) describe(s *set) error {
 		return err
 	}
 	clear(s.stale)
+	var months []*summary
+	for _, name := range names {
+		months = append(months, s.months[name])
+	}
+	f.list(s.d.ID, published(s.d.ID, s.latest, months, newest))
 	return nil
 }
 
@@ -220,26 +225,29 @@ func (f *Files) writeJSON(name string, content any) error {
 	return f.replace(name, append(data, '\n'))
 }
 
+// topIndex is index.json of all datasets.
+type topIndex struct {
+	Datasets []topDataset `json:"datasets"`
+}
+
+type topDataset struct {
+	*description
+	Index       string   `json:"index"`
+	Page        string   `json:"page"`
+	Datapackage string   `json:"datapackage"`
+	Latest      []string `json:"latest,omitempty"`
+}
+
 // describeAll writes the index of all datasets and its page. They tell nothing
 // that changes while data are published, so that they need not be written then.
 func (f *Files) describeAll() error {
-	type dataset struct {
-		*description
-		Index       string   `json:"index"`
-		Page        string   `json:"page"`
-		Datapackage string   `json:"datapackage"`
-		Latest      []string `json:"latest,omitempty"`
-	}
-	var top struct {
-		Datasets []dataset `json:"datasets"`
-	}
-	top.Datasets = []dataset{}
+	top := topIndex{Datasets: []topDataset{}}
 	var all []*description
 	for i := range f.cfg.Datasets {
 		d := &f.cfg.Datasets[i]
 		a := viewOf(d).description()
 		all = append(all, a)
-		item := dataset{description: a, Index: d.ID + "/" + indexName, Page: d.ID + "/", Datapackage: d.ID + "/" + packageName}
+		item := topDataset{description: a, Index: d.ID + "/" + indexName, Page: d.ID + "/", Datapackage: d.ID + "/" + packageName}
 		if d.Households == nil {
 			formats := allFormats
 			if len(d.Sites(f.cfg.Directory))*len(d.Quantities) > f.limit(maxLive) {

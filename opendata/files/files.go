@@ -57,6 +57,9 @@ type Files struct {
 
 	mu   sync.Mutex // held while files are written
 	sets map[string]*set
+
+	listing sync.Mutex
+	listed  map[string]Published // by dataset, what Published tells
 }
 
 // Open creates what is missing of the folder, takes away what a crash left

@@ -160,6 +160,7 @@ type set struct {
 type summary struct {
 	Month    string   `json:"month"`
 	Days     int      `json:"days"`
+	First    string   `json:"first_day"`
 	Bytes    int64    `json:"bytes"` // of all files, without siblings
 	Complete bool     `json:"complete"`
 	Whole    []*entry `json:"files_of_the_month,omitempty"`
@@ -179,6 +180,9 @@ func summarise(m *month) *summary {
 			continue
 		}
 		days[e.Period] = true
+		if s.First == "" || e.Period < s.First {
+			s.First = e.Period
+		}
 		s.Complete = s.Complete && e.Complete
 		if e.Complete && e.Last.After(newest[e.Window]) {
 			newest[e.Window] = e.Last

@@ -72,6 +72,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refuse answers with an error. What is not the client's fault is logged.
 func (s *Service) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	f, known := asFailure(err, s.cfg.Limits.Time)
+	s.counts.refused(f.status)
 	if !known && r.Context().Err() == nil {
 		s.cfg.Log.Error("SensorThings cannot answer", "path", r.URL.Path, "err", err)
 	}
@@ -249,6 +250,7 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, a *answer, leave 
 		h.Set("ETag", etag)
 		if matches(r.Header.Get("If-None-Match"), etag) {
 			h.Del("Content-Type")
+			s.counts.answered.Add(1)
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
@@ -261,6 +263,7 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, a *answer, leave 
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	if r.Method == http.MethodHead || len(body) == 0 {
+		s.counts.answered.Add(1)
 		w.WriteHeader(a.status)
 		return
 	}
@@ -277,6 +280,7 @@ func (s *Service) send(w http.ResponseWriter, r *http.Request, a *answer, leave 
 	if err := http.NewResponseController(w).SetWriteDeadline(limit); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return
 	}
+	s.counts.answered.Add(1)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(body) // whoever has gone needs no answer
 }

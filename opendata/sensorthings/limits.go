@@ -3,6 +3,7 @@ package sensorthings
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -54,6 +55,8 @@ type gate struct {
 	inside  int            // worked on or waiting
 	clients map[string]int // of whom
 	held    int            // bytes
+
+	queries atomic.Uint64 // of the database
 }
 
 func newGate(l Limits) *gate {
@@ -102,6 +105,7 @@ func (g *gate) ask(ctx context.Context, query func() error) error {
 		return ctx.Err()
 	}
 	defer func() { <-g.asking }()
+	g.queries.Add(1)
 	return query()
 }
 

@@ -75,6 +75,7 @@ type Service struct {
 	catalog atomic.Pointer[catalog]
 	counted atomic.Bool // all windows have been counted once
 	filled  atomic.Bool // and the newest of all series are at hand
+	counts  counters
 
 	mu       sync.Mutex // held while the catalogue is brought up to date
 	series   map[seriesKey]*series
