@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 
 	mochi "github.com/mochi-mqtt/server/v2"
-	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 // Config says where a Broker listens and who may use it.
@@ -149,7 +148,11 @@ func (b *Broker) SetIdentities(ids []Identity) error {
 	for _, cl := range b.server.Clients.GetAll() {
 		user := cl.Properties.Username
 		if now, still := as[string(user)]; !still || now != old[string(user)] {
-			cl.Stop(packets.ErrNotAuthorized)
+			// Not cl.Stop: when that comes while a packet is dealt with, mochi takes
+			// the end for an orderly one and keeps the will to itself.
+			if cl.Net.Conn != nil {
+				_ = cl.Net.Conn.Close()
+			}
 		}
 	}
 	return nil
