@@ -37,9 +37,10 @@ func (b *bench) drain(ctx context.Context, c column, s *stage, add func(string, 
 			return err
 		}
 	}
+	own, err0 := measure.ReadUsage(os.Getpid())
 	brokerBefore, err1 := s.broker.Usage()
 	databaseBefore, err2 := s.database.Usage()
-	if err := errors.Join(err1, err2); err != nil {
+	if err := errors.Join(err0, err1, err2); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -65,11 +66,12 @@ func (b *bench) drain(ctx context.Context, c column, s *stage, add func(string, 
 	if err := errors.Join(err, group.Wait()); err != nil {
 		return err
 	}
+	ownAfter, err0 := measure.ReadUsage(os.Getpid())
 	after, err1 := subject.Usage()
 	broker, err2 := s.broker.Usage()
 	database, err3 := s.database.Usage()
 	twice, err4 := b.twice(ctx, c, s)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	if err := errors.Join(err0, err1, err2, err3, err4); err != nil {
 		return err
 	}
 	n, took := float64(b.uplinks), at.Sub(began)
@@ -78,6 +80,7 @@ func (b *bench) drain(ctx context.Context, c column, s *stage, add func(string, 
 	add("most resident memory, MB", measure.MB(after.Peak))
 	add("lost", n-float64(stored))
 	add("twice", twice)
+	add("edges and this program: CPU, s per million", measure.Micros(ownAfter.CPU-own.CPU)/n)
 	add("Mosquitto: CPU, s per million", measure.Micros(broker.CPU-brokerBefore.CPU)/n)
 	add("InfluxDB: CPU, s per million", measure.Micros(database.CPU-databaseBefore.CPU)/n)
 	return nil

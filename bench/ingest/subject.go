@@ -66,6 +66,9 @@ timestamp_format = "2006-01-02T15:04:05.999Z07:00"
 [[inputs.mqtt_consumer.json_v2.tag]]
 path = "{{.Device}}"
 rename = "device"
+[[inputs.mqtt_consumer.json_v2.tag]]
+path = "{{.Gateway}}"
+rename = "gateway"
 {{range .Fields}}
 [[inputs.mqtt_consumer.json_v2.field]]
 path = '{{.Path}}'
@@ -86,17 +89,17 @@ func (b *bench) startTelegraf(ctx context.Context, c column, s *stage) (*measure
 	data := map[string]any{"Broker": s.url, "ClientID": clientID, "Influx": s.influx, "Topic": filters(c.format)[0]}
 	var fields []field
 	if c.format == load.ChirpStack {
-		data["Time"], data["Device"] = "time", "deviceInfo.devEui"
+		data["Time"], data["Device"], data["Gateway"] = "time", "deviceInfo.devEui", "rxInfo.0.gatewayId"
 		for _, n := range names {
 			fields = append(fields, field{n, "object." + n})
 		}
-		fields = append(fields, field{"f_cnt", "fCnt"}, field{"rssi", "rxInfo.0.rssi"}, field{"snr", "rxInfo.0.snr"})
+		fields = append(fields, field{"f_cnt", "fCnt"}, field{"dr", "dr"}, field{"rssi", "rxInfo.0.rssi"}, field{"snr", "rxInfo.0.snr"})
 	} else {
-		data["Time"], data["Device"] = "uplinks.0.time", "uplinks.0.dev_eui"
+		data["Time"], data["Device"], data["Gateway"] = "uplinks.0.time", "uplinks.0.dev_eui", "uplinks.0.rx.0.gateway"
 		for _, n := range names {
 			fields = append(fields, field{n, `uplinks.0.readings.#(q=="` + n + `").v`})
 		}
-		fields = append(fields, field{"f_cnt", "uplinks.0.f_cnt"}, field{"rssi", "uplinks.0.rx.0.rssi_dbm"}, field{"snr", "uplinks.0.rx.0.snr_db"})
+		fields = append(fields, field{"f_cnt", "uplinks.0.f_cnt"}, field{"dr", "uplinks.0.dr"}, field{"rssi", "uplinks.0.rx.0.rssi_dbm"}, field{"snr", "uplinks.0.rx.0.snr_db"})
 	}
 	data["Fields"] = fields
 	var config bytes.Buffer
