@@ -27,6 +27,7 @@ type hostileCmd struct {
 	Days     int           `default:"20" help:"Days of 15-minute windows."`
 	Clients  int           `default:"200" help:"That ask at once; each has an address of its own."`
 	Time     time.Duration `default:"1m" help:"For so long."`
+	URL      string        `name:"url" placeholder:"URL" help:"Of a platform that runs, as http://127.0.0.1:8080, in place of one made for this. \"modellregion simulate mqtt\" beside it tells what its ingest notices."`
 }
 
 // outcome is what came of all requests.
@@ -41,14 +42,11 @@ type outcome struct {
 
 // Run measures and prints.
 func (c *hostileCmd) Run(ctx context.Context, out io.Writer) (err error) {
-	r, err := open(ctx, c.Stations, c.Days)
+	r, err := c.target(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
-	if _, err := r.serve(ctx); err != nil {
-		return err
-	}
 	before, err := measure.ReadUsage(os.Getpid())
 	if err != nil {
 		return err
@@ -78,6 +76,21 @@ func (c *hostileCmd) Run(ctx context.Context, out io.Writer) (err error) {
 	return r.report(out, o, before.Resident, peak)
 }
 
+// target returns what is attacked.
+func (c *hostileCmd) target(ctx context.Context) (*region, error) {
+	if c.URL != "" {
+		return &region{url: strings.TrimSuffix(c.URL, "/") + sensorthings.Path}, nil
+	}
+	r, err := open(ctx, c.Stations, c.Days)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.serve(ctx); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
 func (r *region) report(out io.Writer, o *outcome, before, peak int64) error {
 	var table measure.Table
 	total := 0
@@ -87,17 +100,19 @@ func (r *region) report(out io.Writer, o *outcome, before, peak int64) error {
 	}
 	table.Add("hostile", "answers", float64(total))
 	table.Add("hostile", "slowest answer, s", o.slowest.Seconds())
-	table.Add("hostile", "memory before, clients included, MB", measure.MB(before))
-	table.Add("hostile", "most memory, clients included, MB", measure.MB(peak))
 	for _, d := range o.polite {
 		table.Add("hostile", "a map's query meanwhile, ms", measure.Millis(d))
 	}
 	table.Add("hostile", "of them refused", float64(o.refused))
-	server, err := r.database.Usage()
-	if err != nil {
-		return err
+	if r.database != nil { // else who measures the platform knows
+		server, err := r.database.Usage()
+		if err != nil {
+			return err
+		}
+		table.Add("hostile", "memory before, clients included, MB", measure.MB(before))
+		table.Add("hostile", "most memory, clients included, MB", measure.MB(peak))
+		table.Add("hostile", "peak memory of InfluxDB, MB", measure.MB(server.Peak))
 	}
-	table.Add("hostile", "peak memory of InfluxDB, MB", measure.MB(server.Peak))
 	if err := table.Print(out); err != nil {
 		return err
 	}
