@@ -1,6 +1,7 @@
 package devices
 
 import (
+	"slices"
 	"time"
 
 	"modellregion/uplink"
@@ -125,5 +126,11 @@ type Station struct {
 	Road         string // or stretch of it, as its authority calls it; may be empty
 	Domain       uplink.Domain
 	Place        Place
-	Segment      Segment // the stretch of road that is watched; may be empty
+	Segment      Segment         // the stretch of road that is watched; may be empty
+	Also         []uplink.Domain // other domains that are measured at it; mostly none
+}
+
+// Measures reports whether devices of a domain stand at the station.
+func (s *Station) Measures(d uplink.Domain) bool {
+	return s.Domain == d || slices.Contains(s.Also, d)
 }

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"modellregion/devices"
+	"modellregion/uplink"
 )
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -167,3 +170,26 @@ func TestDays(t *testing.T) {
 		t.Error("a German date passes as a day")
 	}
 }
+
+// What stands at a mast for another domain than most of it is published too.
+func TestSitesOfAStationOfTwoDomains(t *testing.T) {
+	mast := devices.Station{ID: "mast", Domain: uplink.Traffic, Also: []uplink.Domain{uplink.Environment}}
+	dir := stationList{mast, {ID: "counter", Domain: uplink.Traffic}}
+	for domain, want := range map[uplink.Domain][]string{uplink.Traffic: {"counter", "mast"}, uplink.Environment: {"mast"}, uplink.Energy: nil} {
+		d := Dataset{Domain: domain}
+		var got []string
+		for _, s := range d.Sites(dir) {
+			got = append(got, s.ID)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", domain, got, want)
+		}
+	}
+}
+
+// stationList is a Directory that knows stations and nothing else.
+type stationList []devices.Station
+
+func (l stationList) Stations() []devices.Station                      { return l }
+func (l stationList) Interval(string, *devices.Quantity) time.Duration { return 0 }
+func (l stationList) Fact(string, string) (float64, bool)              { return 0, false }

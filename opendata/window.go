@@ -107,7 +107,7 @@ type Site struct {
 func (d *Dataset) Sites(dir Directory) []Site {
 	byID := map[string]*Site{}
 	for _, s := range dir.Stations() {
-		if s.Domain != d.Domain {
+		if !s.Measures(d.Domain) {
 			continue
 		}
 		site := Site{ID: s.ID, Name: s.Name, Municipality: s.Municipality, Line: s.Segment}

@@ -61,7 +61,7 @@ func (s *snapshot) addHousehold(list []devices.Device) {
 }
 
 // addStation takes the devices of a station. The first public one says where
-// it is.
+// it is, and what it is for most of all.
 func (s *snapshot) addStation(list []devices.Device, known []devices.Fact) {
 	var intervals map[uplink.Domain]time.Duration
 	for i := range list {
@@ -76,6 +76,9 @@ func (s *snapshot) addStation(list []devices.Device, known []devices.Fact) {
 				ID: d.Station, Name: d.Name, Municipality: d.Municipality, District: d.District, Road: d.Road,
 				Domain: d.Domain, Place: d.Place, Segment: d.Segment,
 			})
+		}
+		if st := &s.stations[len(s.stations)-1]; !st.Measures(d.Domain) {
+			st.Also = append(st.Also, d.Domain)
 		}
 		interval := s.profiles[d.Profile].Interval
 		for _, domain := range []uplink.Domain{d.Domain, devices.Health} {

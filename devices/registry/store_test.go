@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +143,19 @@ func TestDisabledDevicesAreNotServed(t *testing.T) {
 	}
 	if _, ok := d.Device(off.EUI); !ok || len(d.Devices()) != 2 {
 		t.Error("the disabled device is not known")
+	}
+}
+
+// A mast with a counter and a weather sensor is one station of two domains.
+func TestStationOfTwoDomains(t *testing.T) {
+	counter, weather, second := device(1), device(2), device(3)
+	weather.Domain = uplink.Environment
+	weather.Station, second.Station = counter.Station, counter.Station
+	d := &Directory{}
+	d.current.Store(newSnapshot([]devices.Device{counter, weather, second}, 1, testProfiles))
+	got := d.Stations()
+	if len(got) != 1 || got[0].Domain != counter.Domain || !slices.Equal(got[0].Also, []uplink.Domain{uplink.Environment}) {
+		t.Errorf("stations %+v", got)
 	}
 }
 
