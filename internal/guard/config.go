@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ type Config struct {
 	Trusted []netip.Prefix
 	Log     *slog.Logger
 
+	CPUs       int           // how many classes that compute may keep busy, each; GOMAXPROCS
 	Concurrent int           // places for requests at once, of all clients; 256
 	Queue      int           // requests that wait for a place; 256
 	Wait       time.Duration // how long one waits; 2 s
@@ -43,6 +45,12 @@ type Class struct {
 	Most    int           // requests at once; 0: no limit of its own
 	Timeout time.Duration // after which the context of a request ends; 0: none
 
+	// Computes is a class whose handlers compute an answer whole and then write
+	// it. As many compute at once as Config.CPUs says, so that what else this
+	// process does keeps its turn; those that write, at the pace of who reads,
+	// are bounded by Most alone.
+	Computes bool
+
 	// Stream is a class of requests that last as long as their clients want.
 	// They take no places and do not wait; Most and PerClient bound them.
 	Stream    bool
@@ -54,7 +62,7 @@ type Class struct {
 func Defaults() []Class {
 	return []Class{
 		{Name: "files", Prefixes: []string{"/data/", "/static/"}, Cost: 1, Timeout: time.Minute},
-		{Name: "sta", Prefixes: []string{"/sta"}, Cost: 8, Most: 16, Timeout: 10 * time.Second},
+		{Name: "sta", Prefixes: []string{"/sta"}, Cost: 8, Most: 16, Timeout: 10 * time.Second, Computes: true},
 		{Name: "live", Prefixes: []string{"/live"}, Stream: true, Most: 5000},
 		{Name: "mqtt", Prefixes: []string{"/mqtt"}, Stream: true, Most: 500}, // over WebSocket
 		{Name: "other", Cost: 2, Timeout: 20 * time.Second},
@@ -73,7 +81,7 @@ func (c *Config) complete() error {
 	for _, d := range []struct {
 		value  *int
 		normal int
-	}{{&c.Concurrent, 256}, {&c.Queue, 256}, {&c.PerClient, 16}, {&c.Clients, 16 << 10}, {&c.MaxURL, 8 << 10}, {&c.Connections, 8 << 10}, {&c.ConnectionsPerClient, 128}} {
+	}{{&c.CPUs, runtime.GOMAXPROCS(0)}, {&c.Concurrent, 256}, {&c.Queue, 256}, {&c.PerClient, 16}, {&c.Clients, 16 << 10}, {&c.MaxURL, 8 << 10}, {&c.Connections, 8 << 10}, {&c.ConnectionsPerClient, 128}} {
 		if *d.value == 0 {
 			*d.value = d.normal
 		}

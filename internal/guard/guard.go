@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -45,6 +46,7 @@ type Guard struct {
 type class struct {
 	Class
 	most    *semaphore.Weighted // nil: no limit
+	compute *semaphore.Weighted // likewise
 	running atomic.Int64
 	served  atomic.Uint64
 	refused map[Reason]*atomic.Uint64
@@ -82,6 +84,9 @@ func New(cfg Config) (*Guard, error) {
 		}
 		if c.Most > 0 {
 			cl.most = semaphore.NewWeighted(int64(c.Most))
+		}
+		if c.Computes {
+			cl.compute = semaphore.NewWeighted(int64(g.cfg.CPUs))
 		}
 		g.classes = append(g.classes, cl)
 	}
@@ -131,8 +136,14 @@ func (g *Guard) Wrap(next http.Handler) http.Handler {
 			return
 		}
 		defer leave()
+		computed, ok := g.compute(r.Context(), c)
+		if !ok {
+			c.refuse(w, Busy, http.StatusServiceUnavailable, 2*time.Second, "too many requests at once")
+			return
+		}
+		defer computed()
 		r.Body = http.MaxBytesReader(w, r.Body, g.cfg.MaxBody)
-		g.serve(w, r, c, next)
+		g.serve(&writer{ResponseWriter: w, began: computed}, r, c, next)
 	})
 }
 
@@ -187,8 +198,23 @@ func (g *Guard) place(ctx context.Context, c *class) (leave func(), ok bool) {
 	return release, true
 }
 
+// compute waits for the turn of a request of a class that computes. Whoever
+// gets it must call done when the answer begins, or there will be none; more
+// than once does no harm.
+func (g *Guard) compute(ctx context.Context, c *class) (done func(), ok bool) {
+	if c.compute == nil {
+		return func() {}, true
+	}
+	ctx, cancel := context.WithTimeout(ctx, g.cfg.Wait)
+	defer cancel()
+	if c.compute.Acquire(ctx, 1) != nil {
+		return nil, false
+	}
+	return sync.OnceFunc(func() { c.compute.Release(1) }), true
+}
+
 // serve calls next within the time of the class.
-func (g *Guard) serve(w http.ResponseWriter, r *http.Request, c *class, next http.Handler) {
+func (g *Guard) serve(answer *writer, r *http.Request, c *class, next http.Handler) {
 	c.served.Add(1)
 	c.running.Add(1)
 	defer c.running.Add(-1)
@@ -197,11 +223,10 @@ func (g *Guard) serve(w http.ResponseWriter, r *http.Request, c *class, next htt
 		defer cancel()
 		r = r.WithContext(ctx)
 	}
-	answer := &writer{ResponseWriter: w}
 	defer g.rescue(answer, r, c)
 	next.ServeHTTP(answer, r)
 	if !answer.wrote && errors.Is(r.Context().Err(), context.DeadlineExceeded) {
-		c.refuse(w, Timeout, http.StatusServiceUnavailable, 10*time.Second, "it took longer than "+c.Timeout.String())
+		c.refuse(answer, Timeout, http.StatusServiceUnavailable, 10*time.Second, "it took longer than "+c.Timeout.String())
 	}
 }
 

@@ -336,3 +336,48 @@ func TestConfig(t *testing.T) {
 		t.Error("New changes the classes it is given")
 	}
 }
+
+// As many compute as there are processors, while others write what they have
+// computed to readers who take their time.
+func TestComputing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard(t, Config{CPUs: 2, Wait: time.Second, Classes: []Class{{Name: "sums", Prefixes: []string{"/sums"}, Most: 4, Computes: true}, {Name: "all"}}})
+		computing := newDoors()
+		read := make(chan struct{})
+		h := g.Wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			computing.ServeHTTP(w, r)
+			<-read
+		}))
+		answers := make(chan *httptest.ResponseRecorder, 8)
+		for i := range 5 {
+			go func() { answers <- ask(h, "192.0.2."+strconv.Itoa(i), "/sums") }()
+			synctest.Wait()
+		}
+		inside := func(n int) {
+			t.Helper()
+			synctest.Wait()
+			if got := computing.inside("/sums"); got != n {
+				t.Errorf("%d compute, want %d", got, n)
+			}
+		}
+		inside(2)
+		for range 2 { // whose readers are slow from here on
+			computing.open <- struct{}{}
+			inside(2)
+		}
+		refused(t, <-answers, http.StatusServiceUnavailable, "2") // the fifth: four are on their way
+		computing.open <- struct{}{}
+		inside(1)
+		close(computing.open)
+		inside(0)
+		close(read)
+		for range 4 {
+			if w := <-answers; w.Code != http.StatusOK {
+				t.Errorf("%d", w.Code)
+			}
+		}
+		if w := ask(h, "192.0.2.1", "/sums"); w.Code != http.StatusOK {
+			t.Errorf("afterwards: %d", w.Code)
+		}
+	})
+}
