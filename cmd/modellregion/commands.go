@@ -43,6 +43,7 @@ type cli struct {
 	Dashboards  dashboardsCmd  `cmd:"" help:"Bring the dashboards to Grafana."`
 	DeadLetters deadLettersCmd `cmd:"" help:"Look at what could not be stored, and store it at last."`
 	OpenData    openDataCmd    `cmd:"" name:"opendata" help:"See which open data are published, and compute them anew."`
+	Feedback    feedbackCmd    `cmd:"" help:"Read and answer what the public says about the data."`
 	Simulate    simulateCmd    `cmd:"" help:"Send what many devices would, to see what a machine can take."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
