@@ -255,7 +255,7 @@ func catalogue(t *testing.T, host string) {
 // nothing can be written.
 func headers(t *testing.T, host string) {
 	for _, path := range []string{
-		"/", "/en/", "/static/site.css", "/api/", "/en/api/", "/api/style.css", "/openapi.json", "/api/v1/stations", "/data/", "/data/index.json", "/data/verkehr/latest.csv", "/data/nirgends.csv",
+		"/", "/en/", "/static/base.css", "/api/", "/en/api/", "/api/style.css", "/openapi.json", "/api/v1/stations", "/data/", "/data/index.json", "/data/verkehr/latest.csv", "/data/nirgends.csv",
 		"/catalog.ttl", "/catalog/dataset/nirgends", "/sta/v1.1", "/sta/v1.1/Things(1)", "/sta/v1.1/Nothing", "/live?dataset=nirgends", "/nirgends",
 	} {
 		resp, body := asked(t, http.MethodGet, host+path)

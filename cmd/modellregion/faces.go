@@ -32,7 +32,7 @@ func (p *platform) openPublic(shown *faces) (err error) {
 	if p.cfg.ownURL {
 		p.cfg.PublicURL = "http://" + ownAddress(port.Addr())
 	}
-	g, err := guard.New(guard.Config{Trusted: p.cfg.trusted(), Log: p.log})
+	g, err := guard.New(guard.Config{Trusted: p.cfg.trusted(), CPUs: p.shareProcessors(), Log: p.log})
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,26 @@ func (p *platform) mountPortal(mux *http.ServeMux, shown *faces) error {
 		base = portal.BaseMap{URL: m.URL, Attribution: m.Attribution}
 	}
 	pages, err := portal.New(portal.Config{
-		Region: p.cfg.portalRegion(), BaseMap: base, Datasets: shown.datasets, Directory: shown.directory,
-		Latest: shown.latest, Reader: p.public, Log: p.log,
+		BaseURL: p.cfg.PublicURL, Region: p.cfg.portalRegion(), BaseMap: base, Datasets: shown.datasets, Directory: shown.directory,
+		Latest: shown.latest, Reader: p.public, Files: portalFiles{shown.files}, Log: p.log,
 	})
+	if err != nil {
+		return err
+	}
 	mux.Handle("/", pages)
-	return err
+	return nil
+}
+
+// portalFiles tells the portal which files there are.
+type portalFiles struct{ files publicFiles }
+
+// Published implements portal.Files.
+func (l portalFiles) Published(dataset string) (all []portal.File, err error) {
+	found, err := l.files.Published(dataset)
+	for _, f := range found.Files {
+		all = append(all, portal.File{Path: f.Path, Bytes: f.Bytes, Window: f.Window, Period: f.Period, Complete: f.Complete})
+	}
+	return all, err
 }
 
 // portalRegion is the region as the portal shows it.

@@ -8,5 +8,5 @@ type Answers struct{ Stations, Series reflect.Type }
 
 // JSON returns the types of what is answered.
 func JSON() Answers {
-	return Answers{reflect.TypeFor[stationsJSON](), reflect.TypeFor[seriesJSON]()}
+	return Answers{reflect.TypeFor[stationsAnswer](), reflect.TypeFor[seriesAnswer]()}
 }

@@ -1,9 +1,6 @@
 package portal
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -18,7 +15,7 @@ import (
 // maxSeries bounds one request for a series.
 const maxSeries = 31 * 24 * time.Hour
 
-type stationsJSON struct {
+type stationsAnswer struct {
 	Municipalities []municipalityJSON `json:"municipalities"`
 	Stations       []stationJSON      `json:"stations"`
 }
@@ -52,26 +49,18 @@ type latestJSON struct {
 	Text     string    `json:"text"` // for people, in the language asked for
 }
 
-// stations answers with all public stations and their last values.
-func (p *portal) stations(w http.ResponseWriter, r *http.Request) {
+// stationsJSON answers with all public stations and their last values.
+func (p *portal) stationsJSON(w http.ResponseWriter, r *http.Request) {
 	lang := textsOf(r.URL.Query().Get("lang")).Lang
-	latest := map[string]devices.Aggregate{}
-	for i := range p.Datasets {
-		d := &p.Datasets[i]
-		for _, a := range p.Latest.Rows(d.ID) {
-			known, ok := latest[a.Station]
-			if d.Has(a.Quantity) && (!ok || slices.Index(d.Quantities, a.Quantity.Name) < slices.Index(d.Quantities, known.Quantity.Name)) {
-				latest[a.Station] = a
-			}
-		}
-	}
-	out := stationsJSON{Municipalities: []municipalityJSON{}, Stations: []stationJSON{}}
+	known := p.stations()
+	out := stationsAnswer{Municipalities: []municipalityJSON{}, Stations: []stationJSON{}}
 	for _, m := range p.Region.Municipalities {
 		out.Municipalities = append(out.Municipalities, municipalityJSON(m))
 	}
-	for _, s := range p.Directory.Stations() {
+	for _, s := range known.listed {
 		js := stationJSON{ID: s.ID, Name: s.Name, Municipality: s.Municipality, Domain: string(s.Domain), Lat: s.Place.Lat, Lon: s.Place.Lon}
-		if a, ok := latest[s.ID]; ok {
+		if key := known.byID[s.ID].key(); len(key) > 0 {
+			a := &key[0]
 			text := label(a.Quantity, lang)
 			if a.Channel != "" {
 				text += " " + channelName(a.Channel, lang)
@@ -84,9 +73,9 @@ func (p *portal) stations(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, out)
 }
 
-// seriesJSON is a table in columns: Channels[i].Values[j] belongs to the
+// seriesAnswer is a table in columns: Channels[i].Values[j] belongs to the
 // window that begins at Times[j].
-type seriesJSON struct {
+type seriesAnswer struct {
 	Station  string        `json:"station"`
 	Quantity string        `json:"quantity"`
 	Unit     string        `json:"unit"` // UCUM
@@ -115,12 +104,12 @@ type channelJSON struct {
 	Coverage []*float64 `json:"coverage"`
 }
 
-// series answers with the windows of one quantity of one station: station,
+// seriesJSON answers with the windows of one quantity of one station: station,
 // quantity, and optionally channel, from and to (RFC 3339).
-func (p *portal) series(w http.ResponseWriter, r *http.Request) {
+func (p *portal) seriesJSON(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	station, ok := p.station(query.Get("station"))
-	if !ok {
+	station := p.stations().byID[query.Get("station")]
+	if station == nil {
 		refuse(w, http.StatusNotFound, "there is no public station %.64q", query.Get("station"))
 		return
 	}
@@ -175,9 +164,9 @@ func parseSpan(query url.Values, last devices.Span, window time.Duration) (devic
 	return span, nil
 }
 
-func columns(d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span, rows []devices.Aggregate, lang string) seriesJSON {
+func columns(d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span, rows []devices.Aggregate, lang string) seriesAnswer {
 	s := scaleOf(q)
-	out := seriesJSON{
+	out := seriesAnswer{
 		Station: station, Quantity: q.Name, Unit: q.Unit, WindowS: int(time.Duration(d.Base()) / time.Second), From: span.Start, To: span.End,
 		Shown: shownJSON{Factor: s.factor, Decimals: s.decimals, Unit: s.unit}, Times: []int64{}, Channels: []channelJSON{},
 	}
@@ -210,13 +199,11 @@ func answer(w http.ResponseWriter, r *http.Request, v any) {
 		refuse(w, http.StatusInternalServerError, "the answer cannot be written as JSON")
 		return
 	}
-	sum := sha256.Sum256(data)
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Cache-Control", "public, max-age=5")
-	h.Set("ETag", `"`+hex.EncodeToString(sum[:8])+`"`)
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
+	respond(w, r, data, "")
 }
 
 func refuse(w http.ResponseWriter, status int, format string, args ...any) {

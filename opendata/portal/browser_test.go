@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -89,102 +90,169 @@ type pageState struct {
 	Values  map[string]string `json:"values"` // by data-key
 }
 
-func TestBrowser(t *testing.T) {
-	f := newFixture(t, 60, time.Now())
-	server := httptest.NewServer(f.handler(t, BaseMap{}))
-	t.Cleanup(server.Close)
+// openBrowser starts a browser whose console is listened to.
+func openBrowser(t *testing.T) (context.Context, *complaints) {
 	ctx := browser(t)
-	var console complaints
+	console := &complaints{}
 	if err := console.listen(ctx); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := chromedp.Call(ctx, log.Enable, cdp.Empty{}); err != nil {
 		t.Fatal(err)
 	}
-	station := f.places[0] // a counting station in Aachen, without a gap in its last windows
-	for _, c := range []struct {
-		lang, path, theme string
-		width             int64
-	}{
-		{"de", "/", "light", 1440}, {"en", "/en/", "dark", 768}, {"de", "/?municipality=aachen&domain=traffic&station=" + station.ID, "dark", 360},
-	} {
-		theme := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: c.theme}}}
-		if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, theme); err != nil {
-			t.Fatal(err)
+	return ctx, console
+}
+
+// visit opens a page in a theme and width, waits until it is there, and returns
+// what it shows; the console has to be silent.
+func visit(t *testing.T, ctx context.Context, console *complaints, url, theme string, width int64, ready ...string) pageState {
+	t.Helper()
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
+	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+		t.Fatal(err)
+	}
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url), chromedp.WaitReady(chromedp.CSS("footer"))); err != nil {
+		t.Fatalf("%s: %v; console: %q", url, err, console.take())
+	}
+	for _, selector := range ready {
+		if err := chromedp.Do(ctx, chromedp.WaitReady(chromedp.CSS(selector))); err != nil {
+			t.Fatalf("%s: no %s: %v; console: %q", url, selector, err, console.take())
 		}
-		err := chromedp.Do(ctx,
-			chromedp.EmulateViewport(c.width, 900),
-			chromedp.Navigate(server.URL+c.path),
-			chromedp.WaitReady(chromedp.CSS(`#map[data-ready]`)), chromedp.WaitReady(chromedp.CSS(`#chart[data-ready] canvas`)))
-		if err != nil {
-			t.Fatalf("%s: %v; console: %q", c.path, err, console.take())
+	}
+	shown, err := chromedp.Run(ctx, chromedp.Evaluate[pageState](`({
+			markers: document.querySelectorAll(".station-mark").length,
+			plots: document.querySelectorAll("#chart canvas").length,
+			width: document.documentElement.scrollWidth,
+			lang: document.documentElement.lang,
+			values: Object.fromEntries([...document.querySelectorAll("[data-key]")].map(e => [e.dataset.key, e.textContent])),
+		})`))
+	if err != nil {
+		t.Fatalf("%s: %v; console: %q", url, err, console.take())
+	}
+	if all := console.take(); len(all) > 0 {
+		t.Errorf("%s: the console says %q", url, all)
+	}
+	if shown.Width > width {
+		t.Errorf("%s: the page is %d px wide on a screen of %d", url, shown.Width, width)
+	}
+	return shown
+}
+
+// TestBrowser opens every page in both languages, at a narrow screen and a wide
+// one, light and dark.
+func TestBrowser(t *testing.T) {
+	f := newFixture(t, 60, time.Now())
+	server := httptest.NewServer(f.handler(t, BaseMap{}))
+	t.Cleanup(server.Close)
+	ctx, console := openBrowser(t)
+	for _, path := range append(sitePages(f), "/nirgends") {
+		for _, c := range []struct {
+			t     *texts
+			theme string
+			width int64
+		}{{&german, "light", 360}, {&english, "dark", 1440}, {&german, "dark", 768}} {
+			var ready []string
+			switch {
+			case path == "/":
+				ready = []string{`#map[data-ready]`}
+			case strings.HasPrefix(path, "/station/"):
+				ready = []string{`#chart[data-ready] canvas`}
+			case path == "/nirgends":
+				ready = []string{"main .button"}
+			}
+			shown := visit(t, ctx, quietOf(console, path), server.URL+c.t.To(path), c.theme, c.width, ready...)
+			if shown.Lang != c.t.Lang {
+				t.Errorf("%s is in %s", path, shown.Lang)
+			}
+			if path == "/" && shown.Markers != len(f.places) {
+				t.Errorf("the map has %d markers, want %d", shown.Markers, len(f.places))
+			}
+			if strings.HasPrefix(path, "/station/") {
+				if shown.Plots != 1 {
+					t.Errorf("%s has %d plots", path, shown.Plots)
+				}
+				compareValues(t, f, c.t.Lang, shown.Values)
+			}
 		}
-		shown, err := chromedp.Run(ctx, chromedp.Evaluate[pageState](`({
-				markers: document.querySelectorAll(".station-mark").length,
-				plots: document.querySelectorAll("#chart canvas").length,
-				width: document.documentElement.scrollWidth,
-				lang: document.documentElement.lang,
-				values: Object.fromEntries([...document.querySelectorAll("[data-key]")].map(e => [e.dataset.key, e.textContent])),
-			})`))
-		if err != nil {
-			t.Fatalf("%s: %v; console: %q", c.path, err, console.take())
-		}
-		if all := console.take(); len(all) > 0 {
-			t.Errorf("%s: the console says %q", c.path, all)
-		}
-		markers := len(f.places)
-		if strings.Contains(c.path, "municipality") {
-			markers = f.count("aachen", "traffic")
-		}
-		if shown.Markers != markers || shown.Plots != 1 || shown.Lang != c.lang {
-			t.Errorf("%s: %d markers, %d plots, language %s; want %d, 1, %s", c.path, shown.Markers, shown.Plots, shown.Lang, markers, c.lang)
-		}
-		if shown.Width > c.width {
-			t.Errorf("%s: the page is %d px wide on a screen of %d", c.path, shown.Width, c.width)
-		}
-		compareValues(t, f, c.lang, shown.Values)
+	}
+	console.take() // what it says of the page that is not there
+	shown := visit(t, ctx, console, server.URL+"/?municipality=aachen&domain=traffic", "light", 1440, `#map[data-ready]`)
+	if want := f.count("aachen", "traffic"); shown.Markers != want {
+		t.Errorf("the map of a selection has %d markers, want %d", shown.Markers, want)
 	}
 }
 
-// TestBrowserRefreshes changes a value in the store and wants it on the page
+// quietOf is a console in which a page that is not there may say so.
+func quietOf(console *complaints, path string) *complaints {
+	if path == "/nirgends" {
+		return &complaints{}
+	}
+	console.take()
+	return console
+}
+
+// TestBrowserMenu opens the topics with the keyboard and closes them with Escape.
+func TestBrowserMenu(t *testing.T) {
+	f := newFixture(t, 5, time.Now())
+	server := httptest.NewServer(f.handler(t, BaseMap{}))
+	t.Cleanup(server.Close)
+	ctx, console := openBrowser(t)
+	visit(t, ctx, console, server.URL+"/status", "light", 360)
+	open := `document.querySelector(".menu").open`
+	for _, step := range []struct {
+		script string
+		want   bool
+	}{
+		{`document.querySelector(".menu summary").click(); ` + open, true},
+		{`document.dispatchEvent(new KeyboardEvent("keydown", {key: "Escape"})); ` + open, false},
+		{`document.querySelector(".menu summary").click(); ` + open, true},
+		{`document.querySelector("main").click(); ` + open, false},
+	} {
+		if got, err := chromedp.Run(ctx, chromedp.Evaluate[bool](step.script)); err != nil || got != step.want {
+			t.Errorf("after %s: open %v (%v), want %v", step.script, got, err, step.want)
+		}
+	}
+}
+
+// TestBrowserRefreshes changes a value in the store and wants it on the pages
 // without a reload.
 func TestBrowserRefreshes(t *testing.T) {
 	f := newFixture(t, 5, time.Now())
 	server := httptest.NewServer(f.handler(t, BaseMap{}))
 	t.Cleanup(server.Close)
-	ctx := browser(t)
-	row := f.latest.Rows("umwelt")[0]
-	row.Mean = 12345.6
+	ctx, console := openBrowser(t)
+	rows := f.latest.Rows("umwelt")
+	row := rows[slices.IndexFunc(rows, func(a devices.Aggregate) bool { return a.Quantity.Name == "air_temperature" })]
 	key := keyOf(&row)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL), chromedp.WaitReady(chromedp.CSS(`#map[data-ready]`))); err != nil {
-		t.Fatal(err)
-	}
-	f.latest.Put("umwelt", []devices.Aggregate{row}, time.Now())
-	_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := fmt.Sprintf(`document.querySelector('[data-key=%q]').textContent.startsWith("12.345,6")`, key)
-	if _, err := chromedp.Run(ctx, chromedp.Poll[bool](changed)); err != nil {
-		t.Fatal(err)
+	for i, path := range []string{"/stations", stationPath(row.Station), "/topic/environment"} {
+		visit(t, ctx, console, server.URL+path, "light", 1440)
+		row.Mean = 12345.6 + float64(i)
+		f.latest.Put("umwelt", []devices.Aggregate{row}, time.Now())
+		_, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](`document.dispatchEvent(new Event("visibilitychange"))`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		changed := fmt.Sprintf(`document.querySelector('[data-key=%q]')?.textContent.startsWith(%q) ?? false`, key, number(row.Mean, 1, "de"))
+		if _, err := chromedp.Run(ctx, chromedp.Poll[bool](changed)); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
 	}
 }
 
-// TestBrowserWaitsForData opens the page before there is data and wants the
-// values and the chart when they come.
+// TestBrowserWaitsForData opens pages before there are data and wants the values
+// and the chart when they come.
 func TestBrowserWaitsForData(t *testing.T) {
 	f := newFixture(t, 5, time.Now())
 	f.latest = opendata.NewLatest()
 	server := httptest.NewServer(f.handler(t, BaseMap{}))
 	t.Cleanup(server.Close)
-	ctx := browser(t)
-	if err := chromedp.Do(ctx, chromedp.Navigate(server.URL), chromedp.WaitReady(chromedp.CSS(`#map[data-ready]`))); err != nil {
-		t.Fatal(err)
-	}
+	ctx, console := openBrowser(t)
+	visit(t, ctx, console, server.URL, "light", 1440, `#map[data-ready]`)
 	before, err := chromedp.Run(ctx, chromedp.Text(chromedp.CSS("h1")))
-	if err != nil || before != german.NoData {
-		t.Fatalf("without data the page says %q (%v), want %q", before, err, german.NoData)
+	if err != nil || before != german.Site.NoData {
+		t.Fatalf("without data the page says %q (%v), want %q", before, err, german.Site.NoData)
 	}
+	visit(t, ctx, console, server.URL+stationPath(f.places[0].ID), "light", 1440)
 	for i := range f.datasets {
 		f.latest.Put(f.datasets[i].ID, f.rows[f.datasets[i].ID], time.Now())
 	}

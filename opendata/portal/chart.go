@@ -75,7 +75,8 @@ func begun(span devices.Span, rows []devices.Aggregate) devices.Span {
 	return span
 }
 
-// rows reads the windows of one quantity of one station, in order.
+// rows reads the windows of one quantity of one station, in order, without
+// those of which nothing may be told.
 func (p *portal) rows(ctx context.Context, d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span) ([]devices.Aggregate, error) {
 	var rows []devices.Aggregate
 	err := p.query(ctx, func(ctx context.Context) (err error) {
@@ -85,7 +86,7 @@ func (p *portal) rows(ctx context.Context, d *opendata.Dataset, q *devices.Quant
 	if err != nil {
 		return nil, fmt.Errorf("read windows of station %s: %w", station, err)
 	}
-	rows = slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Quantity != q })
+	rows = slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Quantity != q || a.Suppressed })
 	slices.SortFunc(rows, opendata.Compare)
 	return rows, nil
 }

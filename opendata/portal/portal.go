@@ -1,10 +1,12 @@
-// Package portal is the public page of a region: stations on a map, the last
-// values as words, table and chart, and the way to the files, in German and
-// English, with a small JSON interface for its own map and chart.
+// Package portal is the public site of a region: what it measures now, in
+// words, on a map, as lists, tables and charts, and the way to the data, in
+// German and English, with a small JSON interface for its own map and chart.
 //
-// It knows how things look and read. It leaves what may be shown to opendata,
-// whose Reader and Latest are all it can see, and files to opendata/files,
-// which it only links to.
+// It knows how things look and read. A page is a route (site.go) with a function
+// that fills it, a template and its texts; the frame around all of them is
+// templates/layout.html.tmpl and static/base.css. It leaves what may be shown to
+// opendata, whose Reader and Latest are all it can see, and files to
+// opendata/files, of which it is told what there is.
 package portal
 
 import (
@@ -20,11 +22,11 @@ import (
 	"modellregion/opendata"
 )
 
-// Region is whose page it is.
+// Region is whose site it is.
 type Region struct {
 	Name           opendata.Text
 	Municipalities []Municipality // in the order in which they are shown
-	Publisher      string         // who answers for the page: "Stadt Paderborn"
+	Publisher      string         // who answers for the site: "Stadt Paderborn"
 	Contact        string         // mail address or URL
 }
 
@@ -51,14 +53,43 @@ func DefaultBaseMap() BaseMap {
 	}
 }
 
-// Config is what the portal works with. All but BaseMap is required.
+// Legal is what a public body has to say on its site: plain text, paragraphs
+// divided by an empty line. What is empty says what the platform itself knows.
+type Legal struct{ Imprint, Privacy, Accessibility opendata.Text }
+
+// Files tells what is published of a dataset.
+type Files interface {
+	// Published returns the files of a dataset, in any order; none and no error
+	// says that there are none yet. It is asked for each page that lists them,
+	// and answers from memory.
+	Published(dataset string) ([]File, error)
+}
+
+// File is a file that everybody can download.
+type File struct {
+	Path     string // on the site: "/data/verkehr/latest.csv"
+	Bytes    int64
+	Window   opendata.Window // of its rows
+	Period   string          // "2026-11-23" for a day, "2026-11" for a month, empty for the latest values
+	Complete bool            // its period is over
+}
+
+// Config is what the portal works with. All but BaseURL, BaseMap, Legal and
+// Source is required.
 type Config struct {
+	// BaseURL is the address under which the public reaches the site, without a
+	// path. Empty: nobody knows; then addresses in the head of a page are
+	// relative, and there is no catalogue to link to.
+	BaseURL   string
 	Region    Region
+	Legal     Legal
+	Source    string // URL of the program's source code
 	BaseMap   BaseMap
 	Datasets  []opendata.Dataset
 	Directory opendata.Directory
 	Latest    *opendata.Latest
 	Reader    opendata.Reader
+	Files     Files
 	Log       *slog.Logger
 }
 
@@ -69,14 +100,15 @@ const (
 
 type portal struct {
 	Config
-	pages   *template.Template
+	pages   map[string]*template.Template // by name of the route's template
 	assets  *assets
 	policy  string // Content-Security-Policy
 	queries chan struct{}
+	now     *overview
 }
 
-// New returns the handler of "/", "/en/", "/static/" and "/api/v1/". It reads
-// and never writes, sets no cookies and lets a browser load nothing from
+// New returns the handler of all paths of the site, "/static/" and "/api/v1/".
+// It reads and never writes, sets no cookies and lets a browser load nothing from
 // elsewhere but the tiles of the base map.
 func New(cfg Config) (http.Handler, error) {
 	if err := opendata.CheckAll(cfg.Datasets); err != nil {
@@ -95,17 +127,25 @@ func New(cfg Config) (http.Handler, error) {
 		return nil, err
 	}
 	p := &portal{
-		Config: cfg, pages: pages, assets: assets, queries: make(chan struct{}, maxQueries),
+		Config: cfg, pages: pages, assets: assets, queries: make(chan struct{}, maxQueries), now: newOverview(cfg.Latest),
 		policy: "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:" + tiles +
 			"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.page("de"))
-	mux.HandleFunc("GET /en/{$}", p.page("en"))
+	for _, r := range p.routes() {
+		if pages[r.template] == nil {
+			return nil, fmt.Errorf("page %s: there is no template %s", r.pattern, r.template)
+		}
+		for _, t := range languages() {
+			mux.HandleFunc("GET "+t.Prefix+r.pattern, p.serve(r, t))
+		}
+	}
+	for _, t := range languages() {
+		mux.HandleFunc("GET "+t.Prefix+"/", func(w http.ResponseWriter, r *http.Request) { p.fail(w, t, http.StatusNotFound) })
+	}
 	mux.HandleFunc("GET /static/", p.assets.serve)
-	mux.HandleFunc("GET /api/v1/stations", p.stations)
-	mux.HandleFunc("GET /api/v1/series", p.series)
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { p.fail(w, "de", http.StatusNotFound) })
+	mux.HandleFunc("GET /api/v1/stations", p.stationsJSON)
+	mux.HandleFunc("GET /api/v1/series", p.seriesJSON)
 	return p.protect(mux), nil
 }
 
@@ -129,7 +169,7 @@ func (p *portal) protect(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", p.policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "strict-origin-when-cross-origin")
-		h.Set("Permissions-Policy", "geolocation=(), camera=(), microphone=()")
+		h.Set("Permissions-Policy", "geolocation=(self), camera=(), microphone=()")
 		next.ServeHTTP(w, r)
 	})
 }

@@ -1,13 +1,13 @@
 package portal
 
 import (
+	"compress/gzip"
 	"encoding/json"
-	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
-	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +42,7 @@ func midWindow() time.Time {
 }
 
 func TestAnswers(t *testing.T) {
-	f := newFixture(t, 50, midWindow())
+	f := newFixture(t, 60, midWindow())
 	h := f.handler(t, DefaultBaseMap())
 	station := f.places[0].ID // traffic, in Aachen
 	for _, c := range []struct {
@@ -50,19 +50,23 @@ func TestAnswers(t *testing.T) {
 		status         int
 		has            string
 	}{
-		{"GET", "/", 200, "50 Stationen in 5 Kommunen"},
+		{"GET", "/", 200, "60 Stationen in 5 Kommunen"},
 		{"HEAD", "/", 200, ""},
-		{"GET", "/en/", 200, "50 stations in 5 municipalities"},
-		{"GET", "/?domain=road&municipality=aachen", 200, "Fahrbahntemperatur"},
-		{"GET", "/?page=3", 200, "Seite 3 von 3"},
-		{"GET", "/?station=" + station + "&quantity=speed_mean", 200, "<figcaption>Geschwindigkeit"},
-		{"GET", "/?domain=luck", 404, "gibt es nicht"},
+		{"GET", "/en/", 200, "60 stations in 5 municipalities"},
+		{"GET", "/stations?domain=road&municipality=aachen", 200, "Fahrbahntemperatur"},
+		{"GET", "/stations?page=2", 200, "Seite 2 von 2"}, {"GET", "/en/stations?page=2", 200, "Page 2 of 2"},
+		{"GET", "/stations?q=AACHEN+" + station, 200, "1 von 60"}, {"GET", "/stations?q=xyzzy", 200, "Keine Station passt"},
+		{"GET", "/stations?state=silent", 200, "0 von 60"},
+		{"GET", "/station/" + station + "?quantity=speed_mean", 200, "<figcaption>Geschwindigkeit"},
+		{"GET", "/en/station/" + station, 200, "<figcaption>Vehicles"},
+		{"GET", "/dataset/stromverbrauch", 200, "mindestens 5 Haushalte"},
+		{"GET", "/?domain=luck", 404, "gibt es nicht"}, {"GET", "/stations?state=luck", 404, "gibt es nicht"},
 		{"GET", "/?municipality=berlin", 404, "gibt es nicht"},
-		{"GET", "/?station=nobody", 404, "gibt es nicht"},
-		{"GET", "/en/?station=" + station + "&quantity=voltage", 404, "no such page"},
-		{"GET", "/?page=4", 404, ""}, {"GET", "/?page=-1", 404, ""}, {"GET", "/?page=x", 404, ""},
-		{"GET", "/nirgends", 404, "gibt es nicht"},
-		{"GET", "/static/site.css", 200, "--ink"},
+		{"GET", "/station/nobody", 404, "gibt es nicht"}, {"GET", "/en/dataset/nothing", 404, "no such page"}, {"GET", "/topic/luck", 404, "gibt es nicht"},
+		{"GET", "/en/station/" + station + "?quantity=voltage", 404, "no such page"},
+		{"GET", "/stations?page=3", 404, ""}, {"GET", "/stations?page=-1", 404, ""}, {"GET", "/stations?page=x", 404, ""},
+		{"GET", "/nirgends", 404, "gibt es nicht"}, {"GET", "/en/nowhere", 404, "no such page"}, {"GET", "/en", 307, "/en/"},
+		{"GET", "/static/base.css", 200, "--ink"},
 		{"GET", "/static/../portal.go", 307, "/portal.go"}, {"GET", "/static/portal.go", 404, ""},
 		{"POST", "/", 405, ""}, {"DELETE", "/api/v1/stations", 405, ""},
 		{"GET", "/api/v1/stations", 200, station},
@@ -88,56 +92,17 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-var (
-	valueCell = regexp.MustCompile(`<b data-key="([^"]+)">([^<]*)</b>`)
-	inline    = regexp.MustCompile(`<style|\sstyle=|\son[a-z]+=|<script>|javascript:`)
-	lostVerb  = regexp.MustCompile(`%!|&lt;no value`)
-)
-
-// TestNumbersOnThePage compares each value of every page of the table with the
-// store, without a browser.
-func TestNumbersOnThePage(t *testing.T) {
-	f := newFixture(t, 50, midWindow())
-	h := f.handler(t, BaseMap{})
-	total := 0
-	for _, target := range []string{"/", "/?page=2", "/?page=3", "/en/", "/en/?page=2", "/en/?page=3"} {
-		text := body(t, get(h, "GET", target))
-		shown := map[string]string{}
-		for _, m := range valueCell.FindAllStringSubmatch(text, -1) {
-			shown[html.UnescapeString(m[1])] = html.UnescapeString(m[2])
-		}
-		total += len(shown)
-		compareValues(t, f, textsOf(map[bool]string{true: "en"}[strings.HasPrefix(target, "/en")]).Lang, shown)
-		if inline.MatchString(text) || lostVerb.MatchString(text) {
-			t.Errorf("%s: inline code or a lost value: %q %q", target, inline.FindString(text), lostVerb.FindString(text))
-		}
-	}
-	want := 0
-	for _, d := range f.datasets {
-		want += 2 * len(f.latest.Rows(d.ID))
-	}
-	if total != want {
-		t.Errorf("the pages show %d values, the store has %d", total, want)
-	}
-}
-
-func TestEmptyRegionExplainsItself(t *testing.T) {
-	h := newFixture(t, 0, time.Now()).handler(t, BaseMap{})
-	for target, want := range map[string]string{"/": "Noch keine Daten", "/en/": "No data yet"} {
-		r := get(h, "GET", target)
-		if text := body(t, r); r.StatusCode != 200 || !strings.Contains(text, want) {
-			t.Errorf("%s: %d without %q", target, r.StatusCode, want)
-		}
-	}
-}
-
 func TestDatabaseAway(t *testing.T) {
 	f := newFixture(t, 20, midWindow())
 	f.err = errAway
 	h := f.handler(t, BaseMap{})
-	r := get(h, "GET", "/")
-	if text := body(t, r); r.StatusCode != 200 || !strings.Contains(text, german.ChartFailed) || !valueCell.MatchString(text) {
+	r := get(h, "GET", "/station/"+f.places[0].ID)
+	if text := body(t, r); r.StatusCode != 200 || !strings.Contains(text, german.Station.ChartFailed) || !valueCell.MatchString(text) {
 		t.Errorf("page without database: %d; want the last values and words for the missing course", r.StatusCode)
+	}
+	r = get(h, "GET", "/dataset/verkehr")
+	if text := body(t, r); r.StatusCode != 200 || !strings.Contains(text, german.Dataset.FilesUnknown) {
+		t.Errorf("dataset without files: %d; want words for it", r.StatusCode)
 	}
 	r = get(h, "GET", "/api/v1/series?quantity=vehicle_count&station="+f.places[0].ID)
 	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || strings.Contains(body(t, r), "away") {
@@ -150,10 +115,16 @@ func TestDatabaseAway(t *testing.T) {
 func TestWithdrawnStation(t *testing.T) {
 	f := newFixture(t, 20, midWindow())
 	gone := f.places[0]
-	f.places = f.places[1:]
 	h := f.handler(t, BaseMap{})
-	for _, target := range []string{"/", "/en/", "/?domain=traffic", "/?station=" + gone.ID, "/api/v1/stations", "/api/v1/series?quantity=vehicle_count&station=" + gone.ID} {
-		if text := body(t, get(h, "GET", target)); strings.Contains(text, "station="+gone.ID) || strings.Contains(text, `"id":"`+gone.ID) {
+	if r := get(h, "GET", "/station/"+gone.ID); r.StatusCode != 200 {
+		t.Fatalf("the station is not shown while it is public: %d", r.StatusCode)
+	}
+	f.places = f.places[1:]
+	if r := get(h, "GET", "/station/"+gone.ID); r.StatusCode != 404 {
+		t.Errorf("its page answers %d", r.StatusCode)
+	}
+	for _, target := range []string{"/", "/en/", "/stations?domain=traffic", "/status", "/topic/traffic", "/api/v1/stations", "/api/v1/series?quantity=vehicle_count&station=" + gone.ID} {
+		if text := body(t, get(h, "GET", target)); strings.Contains(text, "/station/"+gone.ID+`"`) || strings.Contains(text, `"id":"`+gone.ID) {
 			t.Errorf("%s still shows %s", target, gone.ID)
 		}
 	}
@@ -168,8 +139,10 @@ func TestNamesAreText(t *testing.T) {
 		f.places[i].Name = `<img src=x onerror=alert(1)>`
 	}
 	h := f.handler(t, BaseMap{})
-	if text := body(t, get(h, "GET", "/")); strings.Contains(text, "<img src=x") {
-		t.Error("a name becomes markup")
+	for _, target := range []string{"/", "/stations", "/status", "/topic/traffic", "/station/" + f.places[0].ID, "/stations?q=" + url.QueryEscape(f.places[0].Name)} {
+		if text := body(t, get(h, "GET", target)); strings.Contains(text, "<img src=x") {
+			t.Errorf("%s: a name becomes markup", target)
+		}
 	}
 	if text := body(t, get(h, "GET", "/api/v1/stations")); strings.Contains(text, "<img") {
 		t.Error("a name is markup to a browser that guesses the type")
@@ -179,33 +152,63 @@ func TestNamesAreText(t *testing.T) {
 func TestUnchangedPageIsNotSentAgain(t *testing.T) {
 	f := newFixture(t, 20, midWindow())
 	h := f.handler(t, BaseMap{})
-	for _, target := range []string{"/", "/api/v1/stations", "/static/site.css"} {
-		etag := get(h, "GET", target).Header.Get("ETag")
-		if r := get(h, "GET", target, "If-None-Match", etag); etag == "" || r.StatusCode != 304 {
-			t.Errorf("%s: ETag %q, then %d; want 304", target, etag, r.StatusCode)
+	for _, target := range []string{"/", "/stations", "/api/v1/stations", "/static/base.css"} {
+		plain := get(h, "GET", target).Header.Get("ETag")
+		for _, encoding := range []string{"", "gzip"} {
+			etag := get(h, "GET", target, "Accept-Encoding", encoding).Header.Get("ETag")
+			r := get(h, "GET", target, "Accept-Encoding", encoding, "If-None-Match", etag)
+			if etag == "" || r.StatusCode != 304 || (encoding == "") != (etag == plain) {
+				t.Errorf("%s %q: ETag %q, plain %q, then %d; want 304", target, encoding, etag, plain, r.StatusCode)
+			}
 		}
 	}
-	etag := get(h, "GET", "/").Header.Get("ETag")
 	row := f.latest.Rows("verkehr")[0]
+	station := stationPath(row.Station)
+	etag := get(h, "GET", station).Header.Get("ETag")
 	row.Sum++
 	row.Mean++
 	f.latest.Put("verkehr", []devices.Aggregate{row}, time.Now())
-	if r := get(h, "GET", "/", "If-None-Match", etag); r.StatusCode != 200 {
+	if r := get(h, "GET", station, "If-None-Match", etag); r.StatusCode != 200 {
 		t.Errorf("a changed page gives %d", r.StatusCode)
 	}
-	link := regexp.MustCompile(`/static/site\.css\?v=\w+`).FindString(body(t, get(h, "GET", "/")))
+	link := regexp.MustCompile(`/static/base\.css\?v=\w+`).FindString(body(t, get(h, "GET", "/")))
 	if got := get(h, "GET", link).Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
 		t.Errorf("%q is cached as %q", link, got)
+	}
+}
+
+// TestCompressed: what is compressed is the same text.
+func TestCompressed(t *testing.T) {
+	h := newFixture(t, 20, midWindow()).handler(t, BaseMap{})
+	for _, c := range []struct {
+		accept string
+		packed bool
+	}{{"gzip", true}, {"br, gzip;q=0.8", true}, {"gzip;q=0", false}, {"gzip;q=0.0, br", false}, {"br", false}, {"", false}} {
+		r := get(h, "GET", "/static/base.css", "Accept-Encoding", c.accept)
+		if packed := r.Header.Get("Content-Encoding") == "gzip"; packed != c.packed || !strings.Contains(r.Header.Get("Vary"), "Accept-Encoding") {
+			t.Errorf("%q: compressed %v, Vary %q", c.accept, packed, r.Header.Get("Vary"))
+		}
+		if !c.packed {
+			continue
+		}
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(z)
+		if plain := body(t, get(h, "GET", "/static/base.css")); err != nil || string(text) != plain {
+			t.Errorf("%q: %d bytes, %v; want the %d of the plain file", c.accept, len(text), err, len(plain))
+		}
 	}
 }
 
 func TestSeries(t *testing.T) {
 	f := newFixture(t, 20, midWindow())
 	h := f.handler(t, BaseMap{})
-	var s seriesJSON
+	var s seriesAnswer
 	read := func(query string) {
 		t.Helper()
-		s = seriesJSON{}
+		s = seriesAnswer{}
 		if err := json.Unmarshal([]byte(body(t, get(h, "GET", "/api/v1/series?station="+f.places[0].ID+query))), &s); err != nil {
 			t.Fatal(err)
 		}
@@ -261,35 +264,24 @@ func TestVendored(t *testing.T) {
 func TestBaseMap(t *testing.T) {
 	f := newFixture(t, 0, time.Now())
 	for _, url := range []string{"http://tiles.example/{z}", "/tiles/{z}", "https://", "javascript:alert(1)"} {
-		_, err := New(Config{BaseMap: BaseMap{URL: url}, Datasets: f.datasets, Directory: f, Latest: f.latest, Reader: f})
+		_, err := New(Config{BaseMap: BaseMap{URL: url}, Datasets: f.datasets, Directory: f, Latest: f.latest, Reader: f, Files: f})
 		if err == nil {
 			t.Errorf("base map %q passes", url)
 		}
 	}
 }
 
-func TestTextsAreComplete(t *testing.T) {
-	for _, lang := range []string{"de", "en"} {
-		v := reflect.ValueOf(*textsOf(lang))
-		for i := range v.NumField() {
-			if v.Field(i).String() == "" {
-				t.Errorf("%s lacks %s", lang, v.Type().Field(i).Name)
-			}
-			if n, m := strings.Count(reflect.ValueOf(german).Field(i).String(), "%"), strings.Count(v.Field(i).String(), "%"); n != m {
-				t.Errorf("%s: %s takes %d values, the German one %d", lang, v.Type().Field(i).Name, m, n)
-			}
-		}
-	}
-}
-
 func FuzzQuery(f *testing.F) {
-	for _, seed := range []string{"domain=road", "municipality=aachen&page=2", "station=aa-ver-0&quantity=speed_mean&from=2026-11-23T00:00:00Z", "%zz", "page=99999999999999999999", "from=0000-01-01T00:00:00Z&to=9999-12-31T23:59:59Z&station=aa-ver-0&quantity=occupancy"} {
+	for _, seed := range []string{
+		"domain=road", "municipality=aachen&page=2", "station=aa-ver-0&quantity=speed_mean&from=2026-11-23T00:00:00Z", "%zz", "page=99999999999999999999",
+		"from=0000-01-01T00:00:00Z&to=9999-12-31T23:59:59Z&station=aa-ver-0&quantity=occupancy", "q=Stra%C3%9Fe&state=live", "q=%ff%fe",
+	} {
 		f.Add(seed)
 	}
 	fix := newFixture(f, 10, midWindow())
 	h := fix.handler(f, BaseMap{})
 	f.Fuzz(func(t *testing.T, query string) {
-		for _, path := range []string{"/", "/en/", "/api/v1/stations", "/api/v1/series"} {
+		for _, path := range []string{"/", "/en/", "/stations", "/station/" + fix.places[0].ID, "/api/v1/stations", "/api/v1/series"} {
 			fix.spans = nil
 			if r := get(h, "GET", path+"?"+query); r.StatusCode >= 500 {
 				t.Errorf("%s?%s: %d", path, query, r.StatusCode)

@@ -205,6 +205,15 @@ func zone(t time.Time, lang string) string {
 
 var weekdays = [...]string{"So", "Mo", "Di", "Mi", "Do", "Fr", "Sa"}
 
+var months = [...]string{"Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober", "November", "Dezember"}
+
+func monthName(m time.Month, lang string) string {
+	if lang == "en" {
+		return m.String()
+	}
+	return months[m-1]
+}
+
 // date prints the day of t in Berlin: "Mo 23.11.2026", "Mon 23 Nov 2026".
 func date(t time.Time, lang string) string {
 	t = t.In(opendata.Berlin())
@@ -226,4 +235,34 @@ func interval(start time.Time, window time.Duration) string {
 func instant(t time.Time, lang string) string {
 	hour := opendata.Text{De: " Uhr", En: ""}.In(lang)
 	return date(t, lang) + ", " + clock(t) + hour + " (" + zone(t, lang) + ")"
+}
+
+// minutes prints a length of time for texts that speak of minutes.
+func minutes(d time.Duration) string { return strconv.Itoa(int(d / time.Minute)) }
+
+// windowName is what a window is called: "15 Minuten".
+func windowName(w opendata.Window, lang string) string {
+	switch w {
+	case opendata.Minute:
+		return opendata.Text{De: "1 Minute", En: "1 minute"}.In(lang)
+	case opendata.Hour:
+		return opendata.Text{De: "1 Stunde", En: "1 hour"}.In(lang)
+	case opendata.Day24:
+		return opendata.Text{De: "1 Tag", En: "1 day"}.In(lang)
+	case opendata.Week:
+		return opendata.Text{De: "1 Woche", En: "1 week"}.In(lang)
+	}
+	return minutes(time.Duration(w)) + " " + opendata.Text{De: "Minuten", En: "minutes"}.In(lang)
+}
+
+// size prints a number of bytes: "1,2 MB".
+func size(bytes int64, lang string) string {
+	switch v := float64(bytes); {
+	case v < 1000:
+		return number(v, 0, lang) + thin + "B"
+	case v < 1e6:
+		return number(v/1e3, 0, lang) + thin + "kB"
+	default:
+		return number(v/1e6, 1, lang) + thin + "MB"
+	}
 }

@@ -20,8 +20,7 @@ type card struct {
 	Running   bool   // that time is not over
 	Ranked    string // what the bars show
 	Towns     []townValue
-	Link      string // to the page of this domain alone
-	LinkText  string
+	Link      string // to the topic
 }
 
 // townValue is one bar of a card.
@@ -59,14 +58,11 @@ func (p *portal) digest(d *opendata.Dataset, lang string) digest {
 		g.start, rows = newest, p.Latest.At(d.ID, newest)
 		g.running = !newest.Add(time.Duration(d.Base())).Before(time.Now())
 	}
-	stations := map[string]devices.Station{}
-	for _, s := range p.Directory.Stations() {
-		stations[s.ID] = s
-	}
+	stations := p.stations().byID
 	for i := range rows {
-		if s, ok := stations[rows[i].Station]; ok {
+		if s := stations[rows[i].Station]; s != nil && !rows[i].Suppressed {
 			name := rows[i].Quantity.Name
-			g.rows[name] = append(g.rows[name], reading{&rows[i], s})
+			g.rows[name] = append(g.rows[name], reading{&rows[i], s.Station})
 		}
 	}
 	return g
@@ -108,16 +104,26 @@ func (g *digest) say(de, en string, args ...any) string {
 	return fmt.Sprintf(opendata.Text{De: de, En: en}.In(g.lang), args...)
 }
 
-// cards returns one card for each domain that a dataset covers.
-func (p *portal) cards(s selection, t *texts) []card {
+// cards returns one card for each domain.
+func (p *portal) cards(t *texts) []card {
 	var cards []card
+	for _, domain := range p.domains() {
+		cards = append(cards, p.card(domain, t))
+	}
+	return cards
+}
+
+// card speaks of the first dataset of a domain that has something to tell of
+// its stations.
+func (p *portal) card(domain uplink.Domain, t *texts) card {
+	c := card{Domain: domain, Name: domainNames[domain].In(t.Lang), Link: t.To("/topic/" + string(domain))}
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
+		if d.Domain != domain || d.Households != nil || c.Key != "" {
+			continue
+		}
 		g := p.digest(d, t.Lang)
-		c := card{Domain: d.Domain, Name: domainNames[d.Domain].In(t.Lang)}
-		only := selection{Domain: d.Domain, Municipality: s.Municipality}
-		c.Link, c.LinkText = t.Home+only.query()+"#werte", fmt.Sprintf(t.CardMore, c.Name)
-		switch d.Domain {
+		switch domain {
 		case uplink.Traffic:
 			p.trafficCard(&c, &g)
 		case uplink.Energy:
@@ -127,15 +133,14 @@ func (p *portal) cards(s selection, t *texts) []card {
 		case uplink.Environment:
 			p.environmentCard(&c, &g)
 		}
-		if c.Key == "" {
-			c.Key, c.Sentences = "–", []string{t.NoData}
-		} else {
-			c.Window = interval(g.start, g.window) + g.say(" Uhr", "")
-			c.Running = g.running
+		if c.Key != "" {
+			c.Window, c.Running = interval(g.start, g.window)+g.say(" Uhr", ""), g.running
 		}
-		cards = append(cards, c)
 	}
-	return cards
+	if c.Key == "" {
+		c.Sentences = []string{t.Site.NoData}
+	}
+	return c
 }
 
 func (p *portal) trafficCard(c *card, g *digest) {

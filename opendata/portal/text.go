@@ -1,102 +1,133 @@
 package portal
 
-// texts is every fixed text of the page in one language.
+// texts is every fixed text of the site in one language. Each page has its own
+// in a file text_PAGE.go; the German ones come first.
 type texts struct {
-	Lang, Home, OtherLang, OtherName, OtherHint         string
-	Skip, NavMap, NavValues, NavData, Tagline           string
-	Claim, Intro, IntroOne, Updated, NoData, NoDataMore string
-	Running, CardMore, AllOf                            string
-	Filter, Domain, Municipality, AllDomains            string
-	AllMunicipalities, Show, Reset                      string
-	Map, MapHint, MapNoScript, WholeRegion, Open        string
-	ZoomIn, ZoomOut                                     string
-	Chart, ChartHint, ChartNone, ChartFailed, Quantity  string
-	ChartTable, Time, Station                           string
-	Values, ValuesHint, ValuesNone, Value, Window       string
-	Coverage, Complete, Incomplete, Preliminary         string
-	Page, Previous, Next                                string
-	Data, DataHint, LatestFile, DayFile, AllFiles       string
-	WindowOf, Licence, Cite, CiteHint, Interface        string
-	InterfaceHint, StationsAPI, SeriesAPI               string
-	Publisher, Contact, NoTracking                      string
-	NotFound, NotFoundHint, Failed, FailedHint, Back    string
+	Lang   string // "de"
+	Prefix string // of all paths: "" or "/en"
+	Other  string // the other language
+
+	Site     siteTexts
+	State    stateTexts
+	Home     homeTexts
+	List     listTexts
+	Station  stationTexts
+	Datasets datasetsTexts
+	Dataset  datasetTexts
+	Topic    topicTexts
+	Status   statusTexts
+	Legal    legalTexts
+	Error    errorTexts
 }
 
 var german = texts{
-	Lang: "de", Home: "/", OtherLang: "en", OtherName: "English", OtherHint: "This page in English",
-	Skip: "Zum Inhalt springen", NavMap: "Karte", NavValues: "Messwerte", NavData: "Daten", Tagline: "Offene Messdaten",
-	Claim:    "Was die Region gerade misst",
-	Intro:    "%s Stationen in %s Kommunen messen Verkehr, Stromnetz, Straßenzustand und Umwelt.",
-	IntroOne: "Eine Station misst für die Region.",
-	Updated:  "Stand",
-	NoData:   "Noch keine Daten",
-	NoDataMore: "Sobald die ersten Sensoren senden, stehen hier ihre Werte: meist nach wenigen Minuten. " +
-		"Diese Seite aktualisiert sich von selbst.",
-	Running: "läuft noch", CardMore: "Alle Werte: %s", AllOf: "Alle Werte",
-	Filter: "Auswahl", Domain: "Bereich", Municipality: "Kommune", AllDomains: "Alle Bereiche", AllMunicipalities: "Alle Kommunen",
-	Show: "Anzeigen", Reset: "Auswahl aufheben",
-	Map:         "Karte der Stationen",
-	MapHint:     "Buchstabe, Form und Farbe nennen den Bereich. Dieselben Stationen stehen unten in der Tabelle.",
-	MapNoScript: "Die Karte braucht JavaScript. Alle Stationen stehen auch in der Tabelle der Messwerte.",
-	WholeRegion: "Ganze Region", Open: "Verlauf zeigen", ZoomIn: "Vergrößern", ZoomOut: "Verkleinern",
-	Chart: "Verlauf der letzten 24 Stunden", ChartHint: "Jeder Punkt steht für ein Zeitfenster von %s Minuten.",
-	ChartNone: "Für diese Messgröße gibt es in diesen 24 Stunden noch keine Werte.", ChartFailed: "Der Verlauf ist gerade nicht abrufbar. Die letzten Werte stehen in der Tabelle.",
-	Quantity: "Messgröße", ChartTable: "Werte als Tabelle", Time: "Zeitfenster", Station: "Station",
-	Values:     "Letzte Werte",
-	ValuesHint: "Je Station das neueste Zeitfenster. Ein laufendes Fenster ist vorläufig: Es ändert sich, bis alle Meldungen da sind.",
-	ValuesNone: "Zu dieser Auswahl gibt es noch keine Messwerte.",
-	Value:      "Wert", Window: "Zeitfenster", Coverage: "Abdeckung", Complete: "vollständig", Incomplete: "lückenhaft", Preliminary: "vorläufig",
-	Page: "Seite %d von %d", Previous: "Zurück", Next: "Weiter",
-	Data: "Daten zum Mitnehmen", DataHint: "Alle Werte gibt es als CSV-Dateien: frei nutzbar, ohne Anmeldung, je Tag eine Datei.",
-	LatestFile: "Letzte Werte (CSV)", DayFile: "Tag %s (CSV)", AllFiles: "Alle Dateien",
-	WindowOf: "Fenster von %s Minuten", Licence: "Lizenz", Cite: "So zitieren", CiteHint: "Ein Vorschlag; die Lizenz verlangt ihn nicht.",
-	Interface: "Für Programme", InterfaceHint: "Dieselben Werte als JSON, höchstens 31 Tage je Abruf:",
-	StationsAPI: "Stationen mit ihrem letzten Wert", SeriesAPI: "Zeitreihe einer Station",
-	Publisher: "Herausgeber", Contact: "Kontakt",
-	NoTracking: "Diese Seite setzt keine Cookies und zählt ihre Besucher nicht. Nur die Kacheln der Karte kommen von außen.",
-	NotFound:   "Diese Seite gibt es nicht", NotFoundHint: "Vielleicht ist die Station umgezogen oder die Adresse unvollständig.",
-	Failed: "Das hat nicht geklappt", FailedHint: "Bitte versuchen Sie es in einer Minute noch einmal.", Back: "Zur Startseite",
+	Lang: "de", Other: "en", Site: germanSite, State: germanState, Home: germanHome, List: germanList, Station: germanStation,
+	Datasets: germanDatasets, Dataset: germanDataset, Topic: germanTopic, Status: germanStatus, Legal: germanLegal, Error: germanError,
 }
 
 var english = texts{
-	Lang: "en", Home: "/en/", OtherLang: "de", OtherName: "Deutsch", OtherHint: "Diese Seite auf Deutsch",
-	Skip: "Skip to content", NavMap: "Map", NavValues: "Values", NavData: "Data", Tagline: "Open measurements",
-	Claim:    "What the region measures now",
-	Intro:    "%s stations in %s municipalities measure traffic, the power grid, road conditions and the environment.",
-	IntroOne: "One station measures for the region.",
-	Updated:  "As of",
-	NoData:   "No data yet",
-	NoDataMore: "As soon as the first sensors report, their values appear here, mostly within a few minutes. " +
-		"This page updates itself.",
-	Running: "still running", CardMore: "All values: %s", AllOf: "All values",
-	Filter: "Selection", Domain: "Field", Municipality: "Municipality", AllDomains: "All fields", AllMunicipalities: "All municipalities",
-	Show: "Show", Reset: "Clear selection",
-	Map:         "Map of the stations",
-	MapHint:     "Letter, shape and colour name the field. The same stations are in the table below.",
-	MapNoScript: "The map needs JavaScript. All stations are in the table of values, too.",
-	WholeRegion: "Whole region", Open: "Show course", ZoomIn: "Zoom in", ZoomOut: "Zoom out",
-	Chart: "Course of the last 24 hours", ChartHint: "Each point stands for a window of %s minutes.",
-	ChartNone: "There are no values of this quantity in these 24 hours yet.", ChartFailed: "The course cannot be loaded now. The last values are in the table.",
-	Quantity: "Quantity", ChartTable: "Values as a table", Time: "Window", Station: "Station",
-	Values:     "Last values",
-	ValuesHint: "The newest window of each station. A running window is preliminary: it changes until all reports are in.",
-	ValuesNone: "There are no values for this selection yet.",
-	Value:      "Value", Window: "Window", Coverage: "Coverage", Complete: "complete", Incomplete: "with gaps", Preliminary: "preliminary",
-	Page: "Page %d of %d", Previous: "Previous", Next: "Next",
-	Data: "Data to take along", DataHint: "All values come as CSV files: free to use, without an account, one file a day.",
-	LatestFile: "Last values (CSV)", DayFile: "Day %s (CSV)", AllFiles: "All files",
-	WindowOf: "windows of %s minutes", Licence: "Licence", Cite: "How to cite", CiteHint: "A suggestion; the licence does not ask for it.",
-	Interface: "For programs", InterfaceHint: "The same values as JSON, at most 31 days a request:",
-	StationsAPI: "Stations with their last value", SeriesAPI: "Time series of a station",
-	Publisher: "Publisher", Contact: "Contact",
-	NoTracking: "This page sets no cookies and does not count its visitors. Only the tiles of the map come from elsewhere.",
-	NotFound:   "There is no such page", NotFoundHint: "Perhaps the station has moved or the address is incomplete.",
-	Failed: "That did not work", FailedHint: "Please try again in a minute.", Back: "To the start page",
+	Lang: "en", Prefix: "/en", Other: "de", Site: englishSite, State: englishState, Home: englishHome, List: englishList, Station: englishStation,
+	Datasets: englishDatasets, Dataset: englishDataset, Topic: englishTopic, Status: englishStatus, Legal: englishLegal, Error: englishError,
 }
+
+func languages() []*texts { return []*texts{&german, &english} }
 
 func textsOf(lang string) *texts {
 	if lang == "en" {
 		return &english
 	}
 	return &german
+}
+
+// To returns a path of the site in the language of the texts.
+func (t *texts) To(path string) string { return t.Prefix + path }
+
+// siteTexts are those of the frame around every page.
+type siteTexts struct {
+	Tagline, Skip, Menu, Map, Topics, Data, Status, API             string
+	Search, SearchHint, Start, Here                                 string
+	OtherName, OtherHint                                            string
+	Publisher, Contact, Imprint, Privacy, Accessibility             string
+	Licence, Catalogue, Source, NoTracking, Offers, About, AllAreas string
+	NoData, NoDataMore, Page, Previous, Next                        string
+}
+
+var germanSite = siteTexts{
+	Tagline: "Offene Messdaten", Skip: "Zum Inhalt springen", Menu: "Hauptnavigation",
+	Map: "Karte", Topics: "Themen", Data: "Daten", Status: "Status", API: "API",
+	Search: "Suchen", SearchHint: "Straße, Ort, Station", Start: "Start", Here: "Sie sind hier",
+	OtherName: "English", OtherHint: "Diese Seite auf Englisch",
+	Publisher: "Herausgeber", Contact: "Kontakt", Imprint: "Impressum", Privacy: "Datenschutz", Accessibility: "Barrierefreiheit",
+	Licence: "Lizenz", Catalogue: "Datenkatalog (DCAT-AP.de)", Source: "Quelltext", Offers: "Für Programme", About: "Über diese Seite",
+	NoTracking: "Diese Seite setzt keine Cookies und zählt ihre Besucher nicht.", AllAreas: "Alle Stationen",
+	NoData: "Noch keine Daten",
+	NoDataMore: "Sobald die ersten Sensoren senden, stehen hier ihre Werte: meist nach wenigen Minuten. " +
+		"Diese Seite aktualisiert sich von selbst.",
+	Page: "Seite %d von %d", Previous: "Zurück", Next: "Weiter",
+}
+
+var englishSite = siteTexts{
+	Tagline: "Open measurements", Skip: "Skip to content", Menu: "Main navigation",
+	Map: "Map", Topics: "Topics", Data: "Data", Status: "Status", API: "API",
+	Search: "Search", SearchHint: "Street, town, station", Start: "Home", Here: "You are here",
+	OtherName: "Deutsch", OtherHint: "This page in German",
+	Publisher: "Publisher", Contact: "Contact", Imprint: "Imprint", Privacy: "Privacy", Accessibility: "Accessibility",
+	Licence: "Licence", Catalogue: "Data catalogue (DCAT-AP.de)", Source: "Source code", Offers: "For programs", About: "About this site",
+	NoTracking: "This site sets no cookies and does not count its visitors.", AllAreas: "All stations",
+	NoData: "No data yet",
+	NoDataMore: "As soon as the first sensors report, their values appear here, mostly within a few minutes. " +
+		"This page updates itself.",
+	Page: "Page %d of %d", Previous: "Previous", Next: "Next",
+}
+
+// stateTexts name the states of stations and of windows.
+type stateTexts struct {
+	Live, Delayed, Silent, Suppressed                 string
+	LiveMore, DelayedMore, SilentMore, SuppressedMore string
+	Complete, Gaps, Preliminary                       string
+}
+
+var germanState = stateTexts{
+	Live: "aktuell", Delayed: "verzögert", Silent: "stumm", Suppressed: "unterdrückt",
+	LiveMore:       "Die Werte kommen wie erwartet.",
+	DelayedMore:    "Der letzte Wert ist älter als zwei Zeitfenster. Oft holt das Netz ihn nach.",
+	SilentMore:     "Seit mehr als einem Tag ist kein Wert gekommen.",
+	SuppressedMore: "Es gibt Werte, aber eine Datenschutzregel verbietet, sie zu zeigen.",
+	Complete:       "vollständig", Gaps: "lückenhaft", Preliminary: "vorläufig",
+}
+
+var englishState = stateTexts{
+	Live: "up to date", Delayed: "delayed", Silent: "silent", Suppressed: "withheld",
+	LiveMore:       "Values arrive as expected.",
+	DelayedMore:    "The last value is older than two time windows. Often the network delivers it later.",
+	SilentMore:     "No value has come for more than a day.",
+	SuppressedMore: "There are values, but a privacy rule forbids showing them.",
+	Complete:       "complete", Gaps: "with gaps", Preliminary: "preliminary",
+}
+
+func (t *texts) stateName(s state) string {
+	return map[state]string{stateLive: t.State.Live, stateDelayed: t.State.Delayed, stateSilent: t.State.Silent, stateSuppressed: t.State.Suppressed}[s]
+}
+
+func (t *texts) stateMore(s state) string {
+	return map[state]string{stateLive: t.State.LiveMore, stateDelayed: t.State.DelayedMore, stateSilent: t.State.SilentMore, stateSuppressed: t.State.SuppressedMore}[s]
+}
+
+// errorTexts are those of the pages that say that something is not there.
+type errorTexts struct {
+	NotFound, NotFoundHint, Failed, FailedHint, Busy, BusyHint, Home, Stations string
+}
+
+var germanError = errorTexts{
+	NotFound: "Diese Seite gibt es nicht", NotFoundHint: "Vielleicht ist die Station umgezogen oder die Adresse unvollständig.",
+	Failed: "Das hat nicht geklappt", FailedHint: "Der Fehler liegt bei uns. Bitte versuchen Sie es in einer Minute noch einmal.",
+	Busy: "Gerade ist zu viel los", BusyHint: "Die Daten lassen sich im Moment nicht lesen. Bitte versuchen Sie es in einer Minute noch einmal.",
+	Home: "Zur Startseite", Stations: "Alle Stationen",
+}
+
+var englishError = errorTexts{
+	NotFound: "There is no such page", NotFoundHint: "Perhaps the station has moved or the address is incomplete.",
+	Failed: "That did not work", FailedHint: "The fault is ours. Please try again in a minute.",
+	Busy: "Too much is going on", BusyHint: "The data cannot be read at the moment. Please try again in a minute.",
+	Home: "To the start page", Stations: "All stations",
 }

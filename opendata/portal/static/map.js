@@ -17,7 +17,7 @@ if (box.dataset.tiles) {
 }
 
 function icon(station, size) {
-  const classes = ["station-mark", station.latest ? "" : "silent", query.get("station") === station.id ? "chosen" : ""];
+  const classes = ["station-mark", station.latest ? "" : "silent"];
   return L.divIcon({
     className: classes.join(" ").trim(),
     iconSize: [size, size],
@@ -43,11 +43,8 @@ function popup(station, town) {
   add("strong", station.name);
   add("span", town ?? station.municipality);
   if (station.latest) add("b", station.latest.text);
-  const to = new URLSearchParams(query);
-  to.delete("quantity");
-  to.set("station", station.id);
   const link = document.createElement("a");
-  link.href = `${box.dataset.home}?${to}#verlauf`;
+  link.href = box.dataset.station + encodeURIComponent(station.id);
   link.textContent = box.dataset.open;
   div.append(link);
   return div;
@@ -148,9 +145,7 @@ if (first) {
   towns = new Map(first.municipalities.map((m) => [m.id, { name: m.name, lat: m.lat, lng: m.lon }]));
   draw(first.stations);
   townButtons();
-  const chosen = marks.get(query.get("station"));
-  if (chosen && !query.get("municipality")) map.setView(chosen.layer.getLatLng(), 12);
-  else show(query.get("municipality"));
+  show(query.get("municipality"));
 }
 switchDistance();
 map.on("zoomend", () => {
