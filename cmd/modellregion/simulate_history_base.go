@@ -134,17 +134,26 @@ func (b *pastBase) publish(ctx context.Context, t *terminal, g *history.Generato
 	})
 }
 
-// countedRows is a Reader that tells how many rows were read.
+// countedRows is a Reader, and files.Streamer, that tells how many rows were
+// read.
 type countedRows struct {
-	opendata.Reader
+	*influx.Client
 	shown *pastProgress
 }
 
 // Windows implements opendata.Reader.
 func (c countedRows) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
-	rows, err := c.Reader.Windows(ctx, dataset, window, span, station)
+	rows, err := c.Client.Windows(ctx, dataset, window, span, station)
 	c.shown.add(len(rows))
 	return rows, err
+}
+
+// Stream implements files.Streamer.
+func (c countedRows) Stream(ctx context.Context, dataset string, window time.Duration, span devices.Span, take func([]devices.Aggregate) error) error {
+	return c.Client.Stream(ctx, dataset, window, span, func(rows []devices.Aggregate) error {
+		c.shown.add(len(rows))
+		return take(rows)
+	})
 }
 
 // retract takes stations that are gone out of the files. Where there never were
