@@ -91,20 +91,21 @@ func (m *model) catalog(g *graph, shown []entry) {
 	if home == "" {
 		home = c.at("/")
 	}
-	n.link("foaf:homepage", webPage(g, home))
+	n.link("foaf:homepage", home)
 	n.link("dct:language", languages+"DEU", languages+"ENG")
 	licence := c.Settings.Licence
 	if licence == (opendata.Licence{}) {
 		licence = opendata.DataLicenceZero()
 	}
 	n.link("dct:license", licenceURI(licence))
+	n.link("dcatap:availability", available)
 	n.typed("dct:issued", m.issued, "xsd:date")
 	n.instant("dct:modified", m.modified)
 	n.link("dcat:themeTaxonomy", themeList)
 	taxonomy := g.node(themeList, "skos:ConceptScheme")
 	taxonomy.text("dct:title", opendata.Text{De: "Datenthema", En: "Data theme"})
 	for _, municipality := range r.Municipalities {
-		n.link("dct:spatial", place(g, municipality.AGS))
+		n.link("dct:spatial", place(municipality.AGS))
 	}
 	for i := range shown {
 		n.link("dcat:dataset", c.datasetURI(shown[i].d.ID))
@@ -127,14 +128,14 @@ func (m *model) agent(g *graph, name string) string {
 	return n.id
 }
 
-// contact adds whom to ask and returns its name. What is neither a mail address
-// nor a URL is no contact (convention 01).
-func (m *model) contact(g *graph, publisher, contact string) string {
+// contact adds whom to ask, who is called like that, and returns its name. What
+// is neither a mail address nor a URL is no contact (convention 01).
+func (m *model) contact(g *graph, called, contact string) string {
 	if !isMail(contact) && !isLink(contact) {
 		return ""
 	}
-	n := g.node(m.cfg.fragment("contact", publisher+" "+contact), "vcard:Kind")
-	n.plain("vcard:fn", publisher)
+	n := g.node(m.cfg.fragment("contact", called+" "+contact), "vcard:Kind")
+	n.plain("vcard:fn", called)
 	if isMail(contact) {
 		n.link("vcard:hasEmail", "mailto:"+url.PathEscape(contact))
 	} else {
@@ -143,21 +144,21 @@ func (m *model) contact(g *graph, publisher, contact string) string {
 	return n.id
 }
 
-// place adds the municipality with that key and returns its name.
-func place(g *graph, ags string) string {
+// contactOf adds whom to ask about a dataset. Who has no address of his own is
+// not called like one who has: behind the region's is its publisher.
+func (m *model) contactOf(g *graph, d *opendata.Dataset) string {
+	if d.Contact != "" {
+		return m.contact(g, m.cfg.publisherOf(d), d.Contact)
+	}
+	return m.contact(g, m.cfg.Region.Publisher, m.cfg.Region.Contact)
+}
+
+// place returns the name of the municipality with that key, or "".
+func place(ags string) string {
 	if !isAGS(ags) {
 		return ""
 	}
-	return g.node(geocoding+"municipalityKey/"+ags, "dct:Location").id
-}
-
-func webPage(g *graph, address string) string { return g.node(address, "foaf:Document").id }
-
-func standard(g *graph, iri string) string {
-	if iri == "" {
-		return ""
-	}
-	return g.node(iri, "dct:Standard").id
+	return geocoding + "municipalityKey/" + ags
 }
 
 // served returns those datasets that the service has: all but households.
@@ -197,8 +198,8 @@ func (m *model) service(g *graph, shown []entry) {
 	if s.Page != "" {
 		page = c.at(s.Page)
 	}
-	n.link("foaf:page", webPage(g, page))
-	n.link("dct:conformsTo", standard(g, sensorThingsStandard))
+	n.link("foaf:page", page)
+	n.link("dct:conformsTo", sensorThingsStandard)
 	n.link("dct:format", fileTypes+"JSON")
 	n.link("dct:accessRights", accessPublic)
 	n.link("dcatap:availability", available)
@@ -209,7 +210,9 @@ func (m *model) service(g *graph, shown []entry) {
 }
 
 // serviceTerms adds what follows from all datasets of the service, whatever the
-// page: the licence where all have the same, their themes and the law.
+// page: their licence, their themes and the law. A service of data with licences
+// has to have one itself (convention 32), and no more than one: where they are
+// several it is another open one, and each distribution says which.
 func (m *model) serviceTerms(n node) {
 	licences := map[string]bool{}
 	for _, e := range m.served(m.entries) {
@@ -222,7 +225,9 @@ func (m *model) serviceTerms(n node) {
 			n.link("dcatap:hvdCategory", categories...)
 		}
 	}
+	licence := otherOpen
 	if len(licences) == 1 {
-		n.link("dct:license", sortedKeys(licences)[0])
+		licence = sortedKeys(licences)[0]
 	}
+	n.link("dct:license", licence)
 }

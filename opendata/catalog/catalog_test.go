@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"modellregion/devices"
 	"modellregion/opendata"
 	"modellregion/uplink"
 )
@@ -83,7 +84,12 @@ func TestWhatIsSaid(t *testing.T) {
 		{ds + "verkehr#15m-2026-10-csv-checksum", "spdx:checksumValue", []string{strings.Repeat("0a", 32)}},
 		{ds + "verkehr#15m-2026-11-22-csv", "rdf:type", nil}, // a month that is over is enough
 		{ds + "verkehr#files", "dcat:downloadURL", nil},
-		{here + "#sensorthings", "dct:license", nil}, // its datasets have two
+		{here + "#sensorthings", "dct:license", []string{licenceList + "other-open"}}, // its datasets have two
+		{here, "dcatap:availability", []string{available}},
+		{here + "#contact-Stadtwerke%20Musterstadt%20https:%2F%2Fstadtwerke.example%2Fkontakt%3Fa=1&b=2", "vcard:fn", []string{"Stadtwerke Musterstadt"}},
+		{highValueAct, "rdf:type", []string{expand("eli:LegalResource")}},
+		{"https://www.recht.example/strwg", "rdf:type", []string{expand("eli:LegalResource")}},
+		{highValue["meteorological"], "skos:prefLabel", []string{"Meteorologie", "Meteorological"}},
 		{here + "#sensorthings", "dcatap:hvdCategory", []string{highValue["meteorological"]}},
 		{here + "?page=1", "hydra:next", nil},
 	} {
@@ -99,6 +105,41 @@ func TestWhatIsSaid(t *testing.T) {
 	}
 	if want := 5 + 3*2*2 + 2; n != want { // latest, months of three windows, all files and SensorThings
 		t.Errorf("%d distributions, want %d", n, want)
+	}
+}
+
+// TestWhoIsAsked: behind the region's address is the region's publisher, whoever
+// answers for the data.
+func TestWhoIsAsked(t *testing.T) {
+	cfg := region()
+	cfg.Datasets[1].Contact = ""
+	g := page1(t, cfg)
+	const ds = here + "/dataset/energienetz"
+	if got := g.objects(ds, "dct:publisher"); !slices.Equal(got, []string{here + "#publisher-Stadtwerke%20Musterstadt"}) {
+		t.Errorf("published by %q", got)
+	}
+	asked := g.objects(ds, "dcat:contactPoint")
+	if !slices.Equal(asked, []string{here + "#contact-Stadt%20Musterstadt%20opendata@musterstadt.example"}) {
+		t.Fatalf("asked is %q", asked)
+	}
+	if got := g.objects(asked[0], "vcard:fn"); !slices.Equal(got, []string{"Stadt Musterstadt"}) {
+		t.Errorf("who is asked is called %q", got)
+	}
+}
+
+// TestKeyword: no name of a quantity becomes two keywords of CKAN.
+func TestKeyword(t *testing.T) {
+	for name, want := range map[string]string{"Feinstaub PM2,5": "Feinstaub PM2.5", "voltage, phase to neutral": "voltage", "Ozon": "Ozon"} {
+		if got := keyword(name); got != want {
+			t.Errorf("%q becomes %q, want %q", name, got, want)
+		}
+	}
+	for _, q := range devices.Quantities() {
+		for _, word := range []string{keyword(q.De), keyword(q.En)} {
+			if word == "" || strings.Contains(word, ",") {
+				t.Errorf("%s: %q is no keyword", q.Name, word)
+			}
+		}
 	}
 }
 
@@ -200,6 +241,9 @@ func TestCheck(t *testing.T) {
 		"catalog.datasets.umwelt.high_value": func(c *Config) { c.Service = Service{} },
 		"catalog.datasets.verkehr.keywords[0]": func(c *Config) {
 			c.Settings.Datasets["verkehr"] = Details{Keywords: []opendata.Text{{De: strings.Repeat("a", 101)}}}
+		},
+		"catalog.datasets.umwelt.keywords[1]": func(c *Config) {
+			c.Settings.Datasets["umwelt"] = Details{Keywords: []opendata.Text{{De: "Luft"}, {De: "Luft, Lärm"}}}
 		},
 	} {
 		cfg := region()

@@ -138,7 +138,11 @@ func (w *warnings) dataset(c *Config, d *opendata.Dataset, at string) {
 		w.add(at+"licence", "dct:license of dcat:Distribution", "without a licence nobody may use the data")
 	}
 	for i, t := range details.Keywords {
-		w.length(fmt.Sprintf("%s.keywords[%d]", extra, i), "keyword", t, longestKeyword)
+		key := fmt.Sprintf("%s.keywords[%d]", extra, i)
+		w.length(key, "keyword", t, longestKeyword)
+		if strings.Contains(t.De+t.En, ",") {
+			w.add(key, "", "Open.NRW and GovData make two keywords of one with a comma")
+		}
 	}
 	if len(c.highValueOf(d)) == 0 {
 		return

@@ -82,7 +82,7 @@ type File struct {
 // nothing else needs. All of it may be left out.
 type Settings struct {
 	Contributor   string             `yaml:"contributor"`    // id in the list of DCAT-AP.de, or its URI; empty: openNRW where all municipalities are in NRW
-	PublisherType string             `yaml:"publisher_type"` // of the region's publisher, of http://purl.org/adms/publishertype/: LocalAuthority
+	PublisherType string             `yaml:"publisher_type"` // of the region's publisher, one of the four of http://purl.org/adms/publishertype/ that convention 37 allows: LocalAuthority
 	Description   opendata.Text      `yaml:"description"`    // of the catalogue; empty: a sentence with the region's name
 	Homepage      string             `yaml:"homepage"`       // URL; empty: the portal
 	Issued        string             `yaml:"issued"`         // day on which the catalogue began: "2026-11-01"; empty: when the first file was written
@@ -109,8 +109,8 @@ func (s *Settings) Check(datasets []opendata.Dataset) error {
 	if s.Contributor != "" && !isWord(s.Contributor) && !isLink(s.Contributor) {
 		m.add("contributor", "%.64q, want an id of http://dcat-ap.de/def/contributors/ like openNRW", s.Contributor)
 	}
-	if s.PublisherType != "" && !isWord(s.PublisherType) {
-		m.add("publisher_type", "%.64q, want one like LocalAuthority", s.PublisherType)
+	if s.PublisherType != "" && concepts[publisherType+s.PublisherType] == (opendata.Text{}) {
+		m.add("publisher_type", "%.64q, want one like LocalAuthority, RegionalAuthority, NationalAuthority or SupraNationalAuthority", s.PublisherType)
 	}
 	if s.Homepage != "" && !isLink(s.Homepage) {
 		m.add("homepage", "%.64q, want a URL with https://", s.Homepage)

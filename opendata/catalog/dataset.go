@@ -11,13 +11,12 @@ import (
 
 func (m *model) dataset(g *graph, e *entry) {
 	c, d := m.cfg, e.d
-	publisher, contact := c.orRegion(d)
 	n := g.node(c.datasetURI(d.ID), "dcat:Dataset")
 	n.text("dct:title", d.Title)
 	n.text("dct:description", described(d))
 	n.plain("dct:identifier", n.id)
-	n.link("dct:publisher", m.agent(g, publisher))
-	n.link("dcat:contactPoint", m.contact(g, publisher, contact))
+	n.link("dct:publisher", m.agent(g, c.publisherOf(d)))
+	n.link("dcat:contactPoint", m.contactOf(g, d))
 	n.link("dcatde:contributorID", c.contributor())
 	for _, theme := range d.Themes {
 		n.link("dcat:theme", themeList+"/"+theme)
@@ -31,7 +30,7 @@ func (m *model) dataset(g *graph, e *entry) {
 	n.link("dct:accessRights", accessPublic)
 	n.link("dct:language", languages+"DEU", languages+"ENG")
 	n.link("dcatap:availability", available)
-	n.link("dcat:landingPage", webPage(g, c.datasetPage(d.ID)))
+	n.link("dcat:landingPage", c.datasetPage(d.ID))
 	m.where(n, e)
 	m.when(n, e)
 	from := g.node(n.id+"#provenance", "dct:ProvenanceStatement")
@@ -69,7 +68,7 @@ func described(d *opendata.Dataset) opendata.Text {
 // as yet (ckanext-dcatde, profiles.py).
 func (m *model) where(n node, e *entry) {
 	for _, ags := range e.ags {
-		key := place(n.g, ags)
+		key := place(ags)
 		n.link("dct:spatial", key)
 		n.link("dcatde:politicalGeocodingURI", key)
 	}
@@ -115,12 +114,22 @@ func keywords(d *opendata.Dataset, details Details) []opendata.Text {
 		if !ok {
 			continue
 		}
-		t := opendata.Text{De: strings.TrimSuffix(q.De, " im Berichtszeitraum"), En: strings.TrimSuffix(q.En, " in the reporting interval")}
+		t := opendata.Text{
+			De: keyword(strings.TrimSuffix(q.De, " im Berichtszeitraum")),
+			En: keyword(strings.TrimSuffix(q.En, " in the reporting interval")),
+		}
 		if len(t.De) <= longest && len(t.En) <= longest {
 			words = append(words, t)
 		}
 	}
 	return append(words, details.Keywords...)
+}
+
+// keyword makes one of a name. CKAN takes a comma for the end of a keyword: of
+// "PM2,5" it would make two.
+func keyword(name string) string {
+	name, _, _ = strings.Cut(name, ", ")
+	return strings.ReplaceAll(name, ",", ".")
 }
 
 // provenance says how the data came about.

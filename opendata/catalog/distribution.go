@@ -14,8 +14,8 @@ func (m *model) distribution(dataset node, e *entry, key string, title opendata.
 	dataset.link("dcat:distribution", n.id)
 	n.text("dct:title", title)
 	n.link("dct:license", licenceURI(e.d.Licence))
-	if publisher, _ := m.cfg.orRegion(e.d); wantsAttribution(e.d.Licence) {
-		n.literal("dcatde:licenseAttributionByText", term{value: publisher, lang: "de"})
+	if wantsAttribution(e.d.Licence) {
+		n.literal("dcatde:licenseAttributionByText", term{value: m.cfg.publisherOf(e.d), lang: "de"})
 	}
 	n.link("dcatap:availability", available)
 	if len(m.cfg.highValueOf(e.d)) > 0 {
@@ -41,7 +41,7 @@ func (m *model) file(dataset node, e *entry, f *File) {
 	if kind != "" {
 		n.link("dcat:mediaType", mediaTypes+kind)
 	}
-	n.link("dct:conformsTo", standard(dataset.g, is.standard))
+	n.link("dct:conformsTo", is.standard)
 	n.link("dct:language", languages+"DEU", languages+"ENG")
 	n.link("adms:status", completed)
 	if !f.Issued.IsZero() {
@@ -137,7 +137,7 @@ func (m *model) access(dataset node, e *entry) {
 	n.link("dcat:accessService", m.cfg.serviceURI())
 	n.link("dct:format", fileTypes+"JSON")
 	n.link("dcat:mediaType", mediaTypes+"application/json")
-	n.link("dct:conformsTo", standard(dataset.g, sensorThingsStandard))
+	n.link("dct:conformsTo", sensorThingsStandard)
 	n.link("adms:status", completed)
 	n.instant("dct:modified", e.changed)
 }

@@ -54,11 +54,15 @@ func (g *graph) node(id, class string) node {
 	return n
 }
 
+// link points to others and tells of what class they are, as ranges has it.
 func (n node) link(property string, iris ...string) {
 	for _, iri := range iris {
-		if iri != "" {
-			n.g.add(triple{n.id, expand(property), term{value: cleanIRI(iri)}})
+		if iri == "" {
+			continue
 		}
+		iri = cleanIRI(iri)
+		n.g.add(triple{n.id, expand(property), term{value: iri}})
+		n.g.tell(property, iri)
 	}
 }
 

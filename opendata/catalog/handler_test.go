@@ -285,7 +285,7 @@ func TestNewRefuses(t *testing.T) {
 		"contributor":    func(c *Config) { c.Settings.Contributor = "open NRW" },
 		"homepage":       func(c *Config) { c.Settings.Homepage = "javascript:alert(1)" },
 		"issued":         func(c *Config) { c.Settings.Issued = "gestern" },
-		"publisher_type": func(c *Config) { c.Settings.PublisherType = "a b" },
+		"publisher_type": func(c *Config) { c.Settings.PublisherType = "Company" }, // convention 37
 		"no such":        func(c *Config) { c.Settings.Datasets = map[string]Details{"x": {}} },
 		"high_value[0]":  func(c *Config) { c.Settings.Datasets = map[string]Details{"verkehr": {HighValue: []string{"traffic"}}} },
 		"legislation[0]": func(c *Config) { c.Settings.Datasets = map[string]Details{"verkehr": {Legislation: []string{"StrWG"}}} },

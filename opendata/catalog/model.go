@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"path"
@@ -275,14 +276,7 @@ func (c *Config) contributor() string {
 	return contributors + "openNRW"
 }
 
-// orRegion returns the publisher and the contact of a dataset.
-func (c *Config) orRegion(d *opendata.Dataset) (publisher, contact string) {
-	publisher, contact = d.Publisher, d.Contact
-	if publisher == "" {
-		publisher = c.Region.Publisher
-	}
-	if contact == "" {
-		contact = c.Region.Contact
-	}
-	return publisher, contact
+// publisherOf returns who answers for a dataset.
+func (c *Config) publisherOf(d *opendata.Dataset) string {
+	return cmp.Or(d.Publisher, c.Region.Publisher)
 }

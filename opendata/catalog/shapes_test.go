@@ -28,8 +28,9 @@ var shapes = map[string][]rule{
 		{property: "dct:publisher", least: 1, most: 1, iri: true, class: "foaf:Agent"},
 		{property: "dcat:dataset", least: 1, iri: true, class: "dcat:Dataset"},
 		{property: "foaf:homepage", most: 1, iri: true, class: "foaf:Document", shouldBeThis: true},
-		{property: "dct:language", iri: true, list: languages, terms: "DEU ENG", shouldBeThis: true},
-		{property: "dct:license", most: 1, iri: true, list: licenceList, shouldBeThis: true},
+		{property: "dct:language", iri: true, class: "dct:LinguisticSystem", list: languages, terms: "DEU ENG", shouldBeThis: true},
+		{property: "dct:license", most: 1, iri: true, class: "dct:LicenseDocument", list: licenceList, shouldBeThis: true},
+		{property: "dcatap:availability", most: 1, iri: true, class: "skos:Concept", list: authority + "planned-availability/", terms: "AVAILABLE", shouldBeThis: true},
 		{property: "dct:issued", most: 1, datatype: "xsd:date", shouldBeThis: true}, {property: "dct:modified", most: 1, datatype: "xsd:dateTime", shouldBeThis: true},
 		{property: "dcat:themeTaxonomy", iri: true, class: "skos:ConceptScheme", shouldBeThis: true},
 		{property: "dct:spatial", iri: true, class: "dct:Location", shouldBeThis: true},
@@ -42,57 +43,59 @@ var shapes = map[string][]rule{
 		{property: "dcat:contactPoint", iri: true, class: "vcard:Kind", shouldBeThis: true},
 		{property: "dcat:distribution", iri: true, class: "dcat:Distribution", shouldBeThis: true},
 		{property: "dcat:keyword", datatype: "text", shouldBeThis: true},
-		{property: "dcat:theme", iri: true, list: themeList + "/", terms: "AGRI ECON EDUC ENER ENVI GOVE HEAL INTR JUST REGI SOCI TECH TRAN", shouldBeThis: true},
+		{property: "dcat:theme", iri: true, class: "skos:Concept", list: themeList + "/", terms: "AGRI ECON EDUC ENER ENVI GOVE HEAL INTR JUST REGI SOCI TECH TRAN", shouldBeThis: true},
 		{property: "dct:spatial", iri: true, class: "dct:Location", shouldBeThis: true},
 		{property: "dct:temporal", iri: true, class: "dct:PeriodOfTime", shouldBeThis: true},
 		{property: "dcatde:politicalGeocodingLevelURI", iri: true, list: geocoding + "Level/", terms: "federal state administrativeDistrict municipality", shouldBeThis: true},
 		{property: "dcatde:politicalGeocodingURI", iri: true, list: geocoding, shouldBeThis: true},
-		{property: "dcatap:availability", most: 1, iri: true, list: authority + "planned-availability/", terms: "AVAILABLE EXPERIMENTAL STABLE TEMPORARY OP_DATPRO", shouldBeThis: true},
+		{property: "dcatap:availability", most: 1, iri: true, class: "skos:Concept", list: authority + "planned-availability/", terms: "AVAILABLE EXPERIMENTAL STABLE TEMPORARY OP_DATPRO", shouldBeThis: true},
 		{property: "dct:identifier", least: 1, most: 1}, {property: "dct:issued", most: 1, datatype: "xsd:date", shouldBeThis: true},
 		{property: "dct:modified", most: 1, datatype: "xsd:dateTime", shouldBeThis: true},
 		{property: "dcat:landingPage", iri: true, class: "foaf:Document", shouldBeThis: true},
-		{property: "dct:language", iri: true, list: languages, terms: "DEU ENG", shouldBeThis: true},
-		{property: "dct:accessRights", most: 1, iri: true, list: authority + "access-right/", terms: "PUBLIC RESTRICTED NON_PUBLIC", shouldBeThis: true},
+		{property: "dct:language", iri: true, class: "dct:LinguisticSystem", list: languages, terms: "DEU ENG", shouldBeThis: true},
+		{property: "dct:accessRights", most: 1, iri: true, class: "dct:RightsStatement", list: authority + "access-right/", terms: "PUBLIC RESTRICTED NON_PUBLIC", shouldBeThis: true},
 		{property: "dct:provenance", iri: true, class: "dct:ProvenanceStatement", shouldBeThis: true},
-		{property: "dct:accrualPeriodicity", most: 1, iri: true, list: frequencies, terms: "1MIN 10MIN 15MIN HOURLY DAILY WEEKLY", shouldBeThis: true},
+		{property: "dct:accrualPeriodicity", most: 1, iri: true, class: "dct:Frequency", list: frequencies, terms: "1MIN 10MIN 15MIN HOURLY DAILY WEEKLY", shouldBeThis: true},
 		{property: "dcat:temporalResolution", most: 1, datatype: "xsd:duration", shouldBeThis: true},
-		{property: "dcatap:applicableLegislation", iri: true}, {property: "dcatap:hvdCategory", iri: true, list: "http://data.europa.eu/bna/"},
+		{property: "dcatap:applicableLegislation", iri: true, class: "eli:LegalResource"}, {property: "dcatap:hvdCategory", iri: true, class: "skos:Concept", list: "http://data.europa.eu/bna/"},
 	},
 	"dcat:Distribution": {
-		{property: "dcat:accessURL", least: 1, most: 1, iri: true}, {property: "dct:license", least: 1, most: 1, iri: true, list: licenceList},
+		{property: "dcat:accessURL", least: 1, most: 1, iri: true}, {property: "dct:license", least: 1, most: 1, iri: true, class: "dct:LicenseDocument", list: licenceList},
 		{property: "dct:title", datatype: "text", shouldBeThis: true}, {property: "dct:description", datatype: "text", shouldBeThis: true},
-		{property: "dct:format", most: 1, iri: true, list: fileTypes, terms: "CSV JSON GEOJSON PARQUET XLSX HTML", shouldBeThis: true},
-		{property: "dcatap:availability", most: 1, iri: true, list: authority + "planned-availability/", terms: "AVAILABLE", shouldBeThis: true},
+		{property: "dct:format", most: 1, iri: true, class: "dct:MediaTypeOrExtent", list: fileTypes, terms: "CSV JSON GEOJSON PARQUET XLSX HTML", shouldBeThis: true},
+		{property: "dcatap:availability", most: 1, iri: true, class: "skos:Concept", list: authority + "planned-availability/", terms: "AVAILABLE", shouldBeThis: true},
 		{property: "dct:modified", most: 1, datatype: "xsd:dateTime", shouldBeThis: true}, {property: "dct:issued", most: 1, datatype: "xsd:date"},
 		{property: "dcat:downloadURL", most: 1, iri: true}, {property: "dcatde:licenseAttributionByText", datatype: "text"},
-		{property: "dcat:mediaType", most: 1, iri: true, list: mediaTypes}, {property: "dcat:byteSize", most: 1, datatype: "xsd:nonNegativeInteger"},
-		{property: "dct:language", iri: true, list: languages, terms: "DEU ENG"},
-		{property: "adms:status", most: 1, iri: true, list: authority + "distribution-status/", terms: "COMPLETED DEVELOP DEPRECATED WITHDRAWN", shouldBeThis: true},
+		{property: "dcat:mediaType", most: 1, iri: true, class: "dct:MediaType", list: mediaTypes}, {property: "dcat:byteSize", most: 1, datatype: "xsd:nonNegativeInteger"},
+		{property: "dct:language", iri: true, class: "dct:LinguisticSystem", list: languages, terms: "DEU ENG"},
+		{property: "adms:status", most: 1, iri: true, class: "skos:Concept", list: authority + "distribution-status/", terms: "COMPLETED DEVELOP DEPRECATED WITHDRAWN", shouldBeThis: true},
 		{property: "spdx:checksum", most: 1, iri: true, class: "spdx:Checksum"}, {property: "dcat:accessService", iri: true, class: "dcat:DataService"},
 		{property: "dct:conformsTo", iri: true, class: "dct:Standard"}, {property: "dcat:temporalResolution", most: 1, datatype: "xsd:duration"},
-		{property: "dcatap:applicableLegislation", iri: true},
+		{property: "dcatap:applicableLegislation", iri: true, class: "eli:LegalResource"},
 	},
 	"dcat:DataService": {
 		{property: "dct:title", least: 1, datatype: "text"}, {property: "dcat:endpointURL", least: 1, iri: true},
 		{property: "dct:publisher", least: 1, most: 1, iri: true, class: "foaf:Agent"},
 		{property: "dcat:endpointDescription", iri: true, shouldBeThis: true}, {property: "dcat:servesDataset", iri: true, class: "dcat:Dataset", shouldBeThis: true},
-		{property: "dcatap:availability", most: 1, iri: true, list: authority + "planned-availability/", terms: "AVAILABLE", shouldBeThis: true},
-		{property: "dct:description", datatype: "text"}, {property: "dct:license", most: 1, iri: true, list: licenceList},
-		{property: "dct:accessRights", most: 1, iri: true, list: authority + "access-right/"}, {property: "dct:conformsTo", iri: true, class: "dct:Standard"},
-		{property: "dcat:contactPoint", iri: true, class: "vcard:Kind", shouldBeThis: true}, {property: "dcat:theme", iri: true, list: themeList + "/"},
-		{property: "dct:format", iri: true, list: fileTypes, terms: "JSON"}, {property: "foaf:page", iri: true, class: "foaf:Document"},
-		{property: "dcatap:applicableLegislation", iri: true}, {property: "dcatap:hvdCategory", iri: true, list: "http://data.europa.eu/bna/"},
+		{property: "dcatap:availability", most: 1, iri: true, class: "skos:Concept", list: authority + "planned-availability/", terms: "AVAILABLE", shouldBeThis: true},
+		{property: "dct:description", datatype: "text"}, {property: "dct:license", least: 1, most: 1, iri: true, class: "dct:LicenseDocument", list: licenceList},
+		{property: "dct:accessRights", most: 1, iri: true, class: "dct:RightsStatement", list: authority + "access-right/"}, {property: "dct:conformsTo", iri: true, class: "dct:Standard"},
+		{property: "dcat:contactPoint", iri: true, class: "vcard:Kind", shouldBeThis: true}, {property: "dcat:theme", iri: true, class: "skos:Concept", list: themeList + "/"},
+		{property: "dct:format", iri: true, class: "dct:MediaTypeOrExtent", list: fileTypes, terms: "JSON"}, {property: "foaf:page", iri: true, class: "foaf:Document"},
+		{property: "dcatap:applicableLegislation", iri: true, class: "eli:LegalResource"}, {property: "dcatap:hvdCategory", iri: true, class: "skos:Concept", list: "http://data.europa.eu/bna/"},
 	},
-	"foaf:Agent":       {{property: "foaf:name", least: 1, most: 1}, {property: "dct:type", most: 1, iri: true, list: publisherType, terms: "LocalAuthority RegionalAuthority NationalAuthority"}},
+	"foaf:Agent":       {{property: "foaf:name", least: 1, most: 1}, {property: "dct:type", most: 1, iri: true, class: "skos:Concept", list: publisherType, terms: "LocalAuthority RegionalAuthority NationalAuthority SupraNationalAuthority"}},
 	"vcard:Kind":       {{property: "vcard:fn", most: 1}, {property: "vcard:hasEmail", iri: true, list: "mailto:"}, {property: "vcard:hasURL", iri: true, list: "http"}},
 	"dct:PeriodOfTime": {{property: "dcat:startDate", least: 1, most: 1, datatype: "xsd:date"}, {property: "dcat:endDate", most: 1, datatype: "xsd:date"}},
 	"dct:Location":     {{property: "dcat:bbox", most: 1, datatype: "geo:wktLiteral"}, {property: "dcat:centroid", most: 1, datatype: "geo:wktLiteral"}},
-	"spdx:Checksum":    {{property: "spdx:algorithm", least: 1, most: 1, iri: true, list: sha256IRI}, {property: "spdx:checksumValue", least: 1, most: 1, datatype: "xsd:hexBinary"}},
+	"spdx:Checksum":    {{property: "spdx:algorithm", least: 1, most: 1, iri: true, class: "spdx:ChecksumAlgorithm", list: sha256IRI}, {property: "spdx:checksumValue", least: 1, most: 1, datatype: "xsd:hexBinary"}},
 	"hydra:PagedCollection": {
 		{property: "hydra:first", least: 1, most: 1, iri: true}, {property: "hydra:last", least: 1, most: 1, iri: true}, {property: "hydra:next", most: 1, iri: true},
 		{property: "hydra:previous", most: 1, iri: true}, {property: "hydra:totalItems", least: 1, most: 1, datatype: "xsd:integer"}, {property: "hydra:itemsPerPage", least: 1, most: 1, datatype: "xsd:integer"},
 	},
-	"foaf:Document": {}, "dct:Standard": {}, "skos:ConceptScheme": {{property: "dct:title", least: 1, datatype: "text"}},
+	"skos:ConceptScheme": {{property: "dct:title", least: 1, datatype: "text"}}, "skos:Concept": {{property: "skos:prefLabel", least: 1, datatype: "text"}},
+	"foaf:Document": {}, "dct:Standard": {}, "dct:LinguisticSystem": {}, "dct:LicenseDocument": {}, "dct:RightsStatement": {}, "dct:Frequency": {},
+	"dct:MediaType": {}, "dct:MediaTypeOrExtent": {}, "eli:LegalResource": {}, "spdx:ChecksumAlgorithm": {},
 	"dct:ProvenanceStatement": {{property: "rdfs:label", least: 1, datatype: "text"}},
 }
 
@@ -187,6 +190,13 @@ func validateConventions(g *graph, f facts) []string {
 			bad = append(bad, s+" breaks convention 35")
 		}
 	}
+	for _, s := range g.subjects("dcat:Dataset") {
+		for _, word := range f.objects(s, "dcat:keyword") {
+			if strings.Contains(word, ",") {
+				bad = append(bad, fmt.Sprintf("%s: CKAN makes two keywords of %q", s, word))
+			}
+		}
+	}
 	for _, class := range []string{"dcat:Dataset", "dcat:DataService"} {
 		for _, s := range g.subjects(class) {
 			marked := slices.Contains(f.objects(s, "dcatap:applicableLegislation"), highValueAct)
@@ -218,6 +228,23 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// TestConcepts: whatever theme, category or kind of publisher a configuration
+// may name, the catalogue knows what it is called.
+func TestConcepts(t *testing.T) {
+	cfg := region()
+	cfg.Datasets[0].Themes = strings.Fields("AGRI ECON EDUC ENER ENVI GOVE HEAL INTR JUST REGI SOCI TECH TRAN")
+	cfg.Settings.Datasets["verkehr"] = Details{HighValue: sortedKeys(highValue)}
+	for _, kind := range strings.Fields("LocalAuthority RegionalAuthority NationalAuthority SupraNationalAuthority") {
+		cfg.Settings.PublisherType = kind
+		if err := cfg.check(); err != nil {
+			t.Error(err)
+		}
+		if bad := validate(page1(t, cfg), true); len(bad) > 0 {
+			t.Error(strings.Join(bad, "\n"))
+		}
+	}
+}
+
 // TestShapesFind: what the validators of GovData refuse is refused here too, or
 // TestShapes says nothing.
 func TestShapesFind(t *testing.T) {
@@ -225,6 +252,7 @@ func TestShapesFind(t *testing.T) {
 	const file, service = ds + "#latest-csv", "https://daten.musterland.example/catalog#sensorthings"
 	literal := func(t *triple) { t.o.literal = true }
 	drop := func(t *triple) { t.p = "" }
+	whole := page1(t, region())
 	retype := func(datatype string) func(*triple) { return func(t *triple) { t.o.datatype = expand(datatype) } }
 	for _, tc := range []struct {
 		s, p string
@@ -240,9 +268,12 @@ func TestShapesFind(t *testing.T) {
 		{ds, "dct:issued", func(t *triple) { t.o.value = "gestern" }}, {ds + "#period", "dcat:startDate", drop}, {ds, "dcat:temporalResolution", retype("xsd:string")},
 		{ds, "rdf:type", drop}, {ds, "dcatap:availability", func(t *triple) { t.o.value = "http://data.europa.eu/r5r/available" }},
 		{"https://daten.musterland.example/catalog", "foaf:homepage", drop}, {"https://daten.musterland.example/catalog", "dct:language", drop},
+		{service, "dct:license", drop}, {ds, "dcat:keyword", func(t *triple) { t.o.value = "Feinstaub PM2,5" }}, {highValueAct, "rdf:type", drop}, {languages + "DEU", "rdf:type", drop},
+		{licenceList + "dl-zero-de/2.0", "rdf:type", drop}, {themeList + "/TRAN", "rdf:type", drop}, {themeList + "/TRAN", "skos:prefLabel", drop}, {frequencies + "15MIN", "rdf:type", drop},
+		{fileTypes + "CSV", "rdf:type", drop}, {mediaTypes + "text/csv", "rdf:type", drop}, {accessPublic, "rdf:type", drop}, {completed, "rdf:type", drop}, {sha256IRI, "rdf:type", drop},
 		{file, "dcat:downloadURL", func(t *triple) { t.o.value += "x" }}, {geocoding + "municipalityKey/05774032", "rdf:type", drop},
 	} {
-		g, found := page1(t, region()), false
+		g, found := &graph{triples: slices.Clone(whole.triples)}, false
 		for i := range g.triples {
 			if g.triples[i].s == tc.s && g.triples[i].p == expand(tc.p) {
 				tc.do(&g.triples[i])

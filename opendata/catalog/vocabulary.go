@@ -19,6 +19,7 @@ var prefixes = []prefix{
 	{"dcatap", "http://data.europa.eu/r5r/"},
 	{"dcatde", "http://dcat-ap.de/def/dcatde/"},
 	{"dct", "http://purl.org/dc/terms/"},
+	{"eli", "http://data.europa.eu/eli/ontology#"},
 	{"foaf", "http://xmlns.com/foaf/0.1/"},
 	{"geo", "http://www.opengis.net/ont/geosparql#"},
 	{"hydra", "http://www.w3.org/ns/hydra/core#"},
@@ -67,6 +68,7 @@ const (
 	mediaTypes    = "https://www.iana.org/assignments/media-types/"
 	contributors  = "http://dcat-ap.de/def/contributors/"
 	licenceList   = "http://dcat-ap.de/def/licenses/"
+	otherOpen     = licenceList + "other-open"
 	geocoding     = "http://dcat-ap.de/def/politicalGeocoding/"
 	publisherType = "http://purl.org/adms/publishertype/"
 	sha256IRI     = "http://spdx.org/rdf/terms#checksumAlgorithm_sha256"
