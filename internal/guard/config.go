@@ -61,7 +61,7 @@ type Class struct {
 // is dear, and those who listen are counted apart.
 func Defaults() []Class {
 	return []Class{
-		{Name: "files", Prefixes: []string{"/data/", "/static/"}, Cost: 1, Timeout: time.Minute},
+		{Name: "files", Prefixes: []string{"/data/", "/static/", "/api/v1/series.csv"}, Cost: 1, Timeout: time.Minute},
 		{Name: "sta", Prefixes: []string{"/sta"}, Cost: 8, Most: 16, Timeout: 10 * time.Second, Computes: true},
 		{Name: "live", Prefixes: []string{"/live"}, Stream: true, Most: 5000},
 		{Name: "mqtt", Prefixes: []string{"/mqtt"}, Stream: true, Most: 500}, // over WebSocket

@@ -177,7 +177,7 @@ func TestExamplesSpeakOfWhatIsThere(t *testing.T) {
 			t.Errorf("without a station: %s", got)
 		}
 		dir.stations = someStations("markt", "bahnhof")
-		if got := examples("/api/v1/series"); got != "/api/v1/series?quantity=vehicle_count&station=bahnhof" {
+		if got := examples("/api/v1/series"); got != "/api/v1/series?quantity=vehicle_count&station=bahnhof /api/v1/series?quantity=vehicle_count&span=week&station=bahnhof" {
 			t.Errorf("with two: %s", got)
 		}
 		dir.stations = someStations("markt")

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"net/http"
+	"slices"
 
 	"modellregion/opendata/files"
 	"modellregion/opendata/portal"
@@ -31,22 +32,34 @@ func (d *description) portal(s sample) {
 	o := operation{
 		group: g, path: "/api/v1/series", id: "getSeries",
 		title: text("Der Verlauf einer Größe an einer Messstelle", "The course of a quantity at a station"),
-		text: text("Höchstens 31 Tage auf einmal, in den kürzesten Zeitfenstern des Datensatzes; ohne from und to der letzte Tag. Wo ein Fenster fehlt, steht null.",
-			"At most 31 days at once, in the shortest windows of the dataset; the last day without from and to. Where a window is missing there is null."),
+		text: text("Höchstens 10.000 Zeitfenster auf einmal; ohne window die kürzesten, von denen höchstens 1.000 in die Zeit passen; ohne span, from und to der letzte Tag. Wo ein Fenster fehlt, steht null.",
+			"At most 10,000 windows at once; without window the shortest of which at most 1,000 fit into the time; the last day without span, from and to. Where a window is missing there is null."),
 		params: []param{
 			{"station", "query", true, typed("string"), text("Kennung der Messstelle", "id of the station")},
 			{"quantity", "query", true, d.quantities(), text("Messgröße", "quantity")},
 			{"channel", "query", false, typed("string"), text("Fahrstreifen, Phase oder Tiefe; ohne Angabe alle", "lane, phase or depth; all without it")},
+			{"span", "query", false, oneOf([]string{"hour", "day", "week", "month", "year"}), text("so lange bis jetzt, statt from und to", "for so long until now, in place of from and to")},
 			{"from", "query", false, instantSchema(), text("Beginn, RFC 3339", "begin, RFC 3339")},
 			{"to", "query", false, instantSchema(), text("Ende, RFC 3339", "end, RFC 3339")},
+			{"window", "query", false, typed("string"), text("Länge der Zeitfenster, eine des Datensatzes: 15m, 1h, 1d", "length of the windows, one of the dataset: 15m, 1h, 1d")},
 			language,
 		},
 		answers: []content{{jsonType, ref("Series"), ""}}, statuses: []int{http.StatusBadRequest, http.StatusNotFound},
 	}
+	table := o
+	table.path, table.id = "/api/v1/series.csv", "getSeriesTable"
+	table.title = text("Der Verlauf als Tabelle", "The course as a table")
+	table.text = text("Bis zu einem Jahr von Viertelstunden. Bricht die Übertragung ab, so fehlt etwas; ein kurzes Ende ohne Fehler gibt es nicht.",
+		"Up to a year of quarters of an hour. A transfer that breaks off misses something; there is no short end without an error.")
+	table.params = append(slices.Clone(o.params[:len(o.params)-1]), param{"format", "query", false, oneOf([]string{"excel-de"}),
+		text("excel-de: mit Strichpunkten und Dezimalkommas", "excel-de: with semicolons and decimal commas")}, language)
+	table.answers = []content{{"text/csv", nil, "CSV"}}
 	if s.station != "" {
-		o.examples = []string{query(o.path, "station", s.station, "quantity", s.quantity)}
+		o.examples = []string{query(o.path, "station", s.station, "quantity", s.quantity), query(o.path, "station", s.station, "quantity", s.quantity, "span", "week")}
+		table.examples = []string{query(table.path, "station", s.station, "quantity", s.quantity, "span", "day")}
 	}
 	d.add(o)
+	d.add(table)
 }
 
 // formats are those of files, as they are served.

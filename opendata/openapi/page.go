@@ -6,13 +6,22 @@ import (
 	"modellregion/opendata"
 )
 
-// view is the page in one language.
+// view is the page in one language. Around what it says it looks like the pages
+// of the portal, whose style it uses.
 type view struct {
-	Lang, Region, Other, OtherText, Home, HomeText string
-	Title, Intro, Download, Parameters, Answers    string
-	Examples, Needed, Contact                      string
-	Publisher, ContactAt                           string
-	Groups                                         []groupView
+	Lang, Region, Other, OtherText, Home        string
+	Skip, Menu, Tagline                         string
+	Ways, Legal                                 []way
+	Title, Intro, Download, Parameters, Answers string
+	Examples, Needed, Contact                   string
+	Publisher, ContactAt                        string
+	Groups                                      []groupView
+}
+
+// way leads to a page of the portal.
+type way struct {
+	Name, URL string
+	Here      bool
 }
 
 type groupView struct {
@@ -36,12 +45,22 @@ type paramView struct {
 func (d *description) view(lang string) view {
 	say := func(de, en string) string { return opendata.Text{De: de, En: en}.In(lang) }
 	v := view{
-		Lang: lang, Region: d.cfg.Region.In(lang), Other: say(englishPage, germanPage), OtherText: say("English", "Deutsch"), Home: say("/", "/en/"), HomeText: say("Zum Portal", "To the portal"),
+		Lang: lang, Region: d.cfg.Region.In(lang), Other: say(englishPage, germanPage), OtherText: say("English", "Deutsch"), Home: say("/", "/en/"),
+		Skip: say("Zum Inhalt springen", "Skip to content"), Menu: say("Hauptnavigation", "Main navigation"), Tagline: say("Offene Messdaten", "Open measurements"),
 		Title: say("Schnittstellen", "Interfaces"),
 		Intro: say("Alle Daten sind offen: ohne Anmeldung und ohne Schlüssel, nur lesend. Zeiten sind UTC, Einheiten UCUM. Wer zu viel auf einmal fragt, bekommt 429 oder 503 mit Retry-After.",
 			"All data are open: without a login and without a key, for reading. Times are UTC, units UCUM. Whoever asks too much at once gets 429 or 503 with Retry-After."),
 		Download: say("Dieselbe Beschreibung für Programme", "The same description for programs"), Parameters: say("Parameter", "Parameters"), Answers: say("Antwort", "Answer"),
 		Examples: say("Beispiele", "Examples"), Needed: say("nötig", "required"), Contact: say("Fragen an", "Questions to"), Publisher: d.cfg.Publisher,
+	}
+	prefix := say("", "/en")
+	v.Ways = []way{
+		{say("Karte", "Map"), v.Home, false}, {say("Daten", "Data"), prefix + "/datasets", false}, {"Status", prefix + "/status", false},
+		{"API", say(germanPage, englishPage), true},
+	}
+	v.Legal = []way{
+		{say("Impressum", "Imprint"), prefix + "/imprint", false}, {say("Datenschutz", "Privacy"), prefix + "/privacy", false},
+		{say("Barrierefreiheit", "Accessibility"), prefix + "/accessibility", false},
 	}
 	switch c := d.cfg.Contact; {
 	case strings.HasPrefix(c, "https://") || strings.HasPrefix(c, "http://"):

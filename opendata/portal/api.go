@@ -4,16 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"slices"
 	"time"
-
-	"modellregion/devices"
-	"modellregion/opendata"
 )
-
-// maxSeries bounds one request for a series.
-const maxSeries = 31 * 24 * time.Hour
 
 type stationsAnswer struct {
 	Municipalities []municipalityJSON `json:"municipalities"`
@@ -73,127 +65,10 @@ func (p *portal) stationsJSON(w http.ResponseWriter, r *http.Request) {
 	answer(w, r, out)
 }
 
-// seriesAnswer is a table in columns: Channels[i].Values[j] belongs to the
-// window that begins at Times[j].
-type seriesAnswer struct {
-	Station  string        `json:"station"`
-	Quantity string        `json:"quantity"`
-	Unit     string        `json:"unit"` // UCUM
-	WindowS  int           `json:"window_s"`
-	From     time.Time     `json:"from"`
-	To       time.Time     `json:"to"`
-	Shown    shownJSON     `json:"shown"`
-	Times    []int64       `json:"times"` // Unix seconds, every window of the span
-	Channels []channelJSON `json:"channels"`
-}
+func answer(w http.ResponseWriter, r *http.Request, v any) { answerFor(w, r, v, 5*time.Second) }
 
-// shownJSON says how the page shows the values: times Factor, with Decimals
-// and Unit; a category by its texts.
-type shownJSON struct {
-	Factor     float64  `json:"factor"`
-	Decimals   int      `json:"decimals"`
-	Unit       string   `json:"unit"`
-	Categories []string `json:"categories,omitempty"`
-}
-
-// channelJSON has null where a window is missing.
-type channelJSON struct {
-	Channel  string     `json:"channel"`
-	Name     string     `json:"name"`
-	Values   []*float64 `json:"values"`
-	Coverage []*float64 `json:"coverage"`
-}
-
-// seriesJSON answers with the windows of one quantity of one station: station,
-// quantity, and optionally channel, from and to (RFC 3339).
-func (p *portal) seriesJSON(w http.ResponseWriter, r *http.Request) {
-	query := r.URL.Query()
-	station := p.stations().byID[query.Get("station")]
-	if station == nil {
-		refuse(w, http.StatusNotFound, "there is no public station %.64q", query.Get("station"))
-		return
-	}
-	d, q, ok := p.published(station.Domain, query.Get("quantity"))
-	if !ok {
-		refuse(w, http.StatusNotFound, "no dataset of station %s has the quantity %.64q", station.ID, query.Get("quantity"))
-		return
-	}
-	span, err := parseSpan(query, p.chartSpan(d), time.Duration(d.Base()))
-	if err != nil {
-		refuse(w, http.StatusBadRequest, "%s", err)
-		return
-	}
-	rows, err := p.rows(r.Context(), d, q, station.ID, span)
-	if err != nil {
-		if r.Context().Err() == nil {
-			p.Log.Warn("series cannot be answered", "station", station.ID, "error", err)
-		}
-		w.Header().Set("Retry-After", "10")
-		refuse(w, http.StatusServiceUnavailable, "the series cannot be read now")
-		return
-	}
-	if query.Has("channel") {
-		rows = slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Channel != query.Get("channel") })
-	}
-	if query.Get("from") == "" {
-		span = begun(span, rows)
-	}
-	answer(w, r, columns(d, q, station.ID, span, rows, textsOf(query.Get("lang")).Lang))
-}
-
-// parseSpan reads from and to; what is missing is taken from the last day.
-func parseSpan(query url.Values, last devices.Span, window time.Duration) (devices.Span, error) {
-	span := last
-	for name, to := range map[string]*time.Time{"from": &span.Start, "to": &span.End} {
-		if text := query.Get(name); text != "" {
-			t, err := time.Parse(time.RFC3339, text)
-			if err != nil {
-				return devices.Span{}, fmt.Errorf("%s=%.40q: want a time like 2026-11-23T10:00:00Z", name, text)
-			}
-			*to = t.UTC()
-		}
-	}
-	span.Start = span.Start.Truncate(window)
-	if end := span.End.Truncate(window); end.Before(span.End) {
-		span.End = end.Add(window)
-	}
-	if !span.Start.Before(span.End) || span.End.Sub(span.Start) > maxSeries {
-		return devices.Span{}, fmt.Errorf("from %s to %s: want to after from and at most 31 days",
-			span.Start.Format(time.RFC3339), span.End.Format(time.RFC3339))
-	}
-	return span, nil
-}
-
-func columns(d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span, rows []devices.Aggregate, lang string) seriesAnswer {
-	s := scaleOf(q)
-	out := seriesAnswer{
-		Station: station, Quantity: q.Name, Unit: q.Unit, WindowS: int(time.Duration(d.Base()) / time.Second), From: span.Start, To: span.End,
-		Shown: shownJSON{Factor: s.factor, Decimals: s.decimals, Unit: s.unit}, Times: []int64{}, Channels: []channelJSON{},
-	}
-	for _, c := range q.Categories {
-		out.Shown.Categories = append(out.Shown.Categories, categoryText(c, lang))
-	}
-	for t := span.Start; t.Before(span.End); t = t.Add(time.Duration(d.Base())) {
-		out.Times = append(out.Times, t.Unix())
-	}
-	for i := range rows {
-		a := &rows[i]
-		at := int(a.Start.Sub(span.Start) / time.Duration(d.Base()))
-		if at < 0 || at >= len(out.Times) {
-			continue
-		}
-		if n := len(out.Channels); n == 0 || out.Channels[n-1].Channel != a.Channel {
-			out.Channels = append(out.Channels, channelJSON{a.Channel, channelName(a.Channel, lang),
-				make([]*float64, len(out.Times)), make([]*float64, len(out.Times))})
-		}
-		c := &out.Channels[len(out.Channels)-1]
-		v := a.Value()
-		c.Values[at], c.Coverage[at] = &v, &a.Coverage
-	}
-	return out
-}
-
-func answer(w http.ResponseWriter, r *http.Request, v any) {
+// answerFor answers with v as JSON, which caches may keep for a time.
+func answerFor(w http.ResponseWriter, r *http.Request, v any, age time.Duration) {
 	data, err := json.Marshal(v)
 	if err != nil { // a value that is no number: bucket raw takes none, so this is ours
 		refuse(w, http.StatusInternalServerError, "the answer cannot be written as JSON")
@@ -202,7 +77,7 @@ func answer(w http.ResponseWriter, r *http.Request, v any) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Cache-Control", "public, max-age=5")
+	h.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", int(age/time.Second)))
 	respond(w, r, data, "")
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"modellregion/devices"
 	"modellregion/opendata"
+	"modellregion/opendata/feedback"
 )
 
 // browser starts chromium; the test skips without it, and fails under CI.
@@ -44,7 +45,7 @@ func browser(t *testing.T) context.Context {
 	if err := chromedp.Do(ctx); err != nil { // the browser lives as long as this context
 		t.Fatalf("start chromium: %v", err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -83,7 +84,7 @@ func (c *complaints) take() []string {
 
 // pageState is what a page shows.
 type pageState struct {
-	Markers int               `json:"markers"`
+	Markers int               `json:"markers"` // stations on the map, -1 without one
 	Plots   int               `json:"plots"`
 	Width   int64             `json:"width"` // px, of the content
 	Lang    string            `json:"lang"`
@@ -103,15 +104,24 @@ func openBrowser(t *testing.T) (context.Context, *complaints) {
 	return ctx, console
 }
 
-// visit opens a page in a theme and width, waits until it is there, and returns
-// what it shows; the console has to be silent.
-func visit(t *testing.T, ctx context.Context, console *complaints, url, theme string, width int64, ready ...string) pageState {
+// show sets theme and width of the screen.
+func show(t *testing.T, ctx context.Context, theme string, width int64) {
 	t.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
 		t.Fatal(err)
 	}
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url), chromedp.WaitReady(chromedp.CSS("footer"))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(width, 900)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// visit opens a page in a theme and width, waits until it is there, and returns
+// what it shows; the console has to be silent.
+func visit(t *testing.T, ctx context.Context, console *complaints, url, theme string, width int64, ready ...string) pageState {
+	t.Helper()
+	show(t, ctx, theme, width)
+	if err := chromedp.Do(ctx, chromedp.Navigate(url), chromedp.WaitReady(chromedp.CSS("footer"))); err != nil {
 		t.Fatalf("%s: %v; console: %q", url, err, console.take())
 	}
 	for _, selector := range ready {
@@ -120,7 +130,7 @@ func visit(t *testing.T, ctx context.Context, console *complaints, url, theme st
 		}
 	}
 	shown, err := chromedp.Run(ctx, chromedp.Evaluate[pageState](`({
-			markers: document.querySelectorAll(".station-mark").length,
+			markers: Number(document.querySelector("#map")?.dataset.shown ?? -1),
 			plots: document.querySelectorAll("#chart canvas").length,
 			width: document.documentElement.scrollWidth,
 			lang: document.documentElement.lang,
@@ -138,45 +148,95 @@ func visit(t *testing.T, ctx context.Context, console *complaints, url, theme st
 	return shown
 }
 
-// TestBrowser opens every page in both languages, at a narrow screen and a wide
-// one, light and dark.
+// walked is a region for all pages: with notices and feedback.
+func walked(t *testing.T) (f *fixture, server string, paths []string) {
+	f = newFixture(t, 30, time.Now())
+	b := f.newBox(t)
+	about := feedback.About{Kind: feedback.KindStation, ID: f.places[0].ID}
+	code, err := b.store.Add(t.Context(), feedback.Entry{About: about, Lang: "de", Time: time.Now(), Text: "Der Zähler steht.\nSeit gestern."})
+	if err == nil {
+		err = b.store.Answer(t.Context(), code, "Danke, er läuft wieder.", true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(f.handlerWith(t, func(c *Config) {
+		c.Feedback = b
+		c.Legal.Imprint = opendata.Text{De: "## Anschrift\n\nStadt Paderborn\nAm Abdinghof 11\n\n- Post: post@paderborn.example", En: "## Address\n\nCity of Paderborn"}
+		c.Notices = []Notice{
+			{From: time.Now().Add(-time.Hour), Text: opendata.Text{De: "Eine Zählstelle wird gewartet.", En: "A counter is being serviced."}, About: about.String()},
+			{From: time.Now().Add(-48 * time.Hour), Until: time.Now().Add(-24 * time.Hour), Text: opendata.Text{De: "Das Netz war gestört.", En: "The network was disturbed."}},
+		}
+	}))
+	t.Cleanup(s.Close)
+	return f, s.URL, append(sitePages(f), "/stations?domain=traffic&q=stra%C3%9Fe", "/feedback", "/feedback?about="+about.String(), "/feedback?code=falsch", "/feedback/"+code, "/feedback/7K3M9QX2TV", "/nirgends")
+}
+
+// TestBrowser opens every page in both languages, on a narrow screen in the light
+// and on a wide one in the dark. The values are those of the store, the console is
+// silent, and no rule of accessibility is broken.
 func TestBrowser(t *testing.T) {
-	f := newFixture(t, 60, time.Now())
-	server := httptest.NewServer(f.handler(t, BaseMap{}))
-	t.Cleanup(server.Close)
+	f, server, paths := walked(t)
 	ctx, console := openBrowser(t)
-	for _, path := range append(sitePages(f), "/nirgends") {
-		for _, c := range []struct {
-			t     *texts
-			theme string
-			width int64
-		}{{&german, "light", 360}, {&english, "dark", 1440}, {&german, "dark", 768}} {
+	var broken []string // rules of accessibility
+	rules, err := os.ReadFile(axeFile)
+	check := func(page, theme string) {
+		if err != nil {
+			return // the subtest below says so
+		}
+		found, err := axe(ctx, string(rules))
+		if err != nil {
+			t.Fatalf("%s: %v", page, err)
+		}
+		for _, one := range found {
+			broken = append(broken, fmt.Sprintf("%s, %s: %s", page, theme, one))
+		}
+	}
+	for _, path := range paths {
+		for _, l := range languages() {
 			var ready []string
 			switch {
 			case path == "/":
 				ready = []string{`#map[data-ready]`}
 			case strings.HasPrefix(path, "/station/"):
 				ready = []string{`#chart[data-ready] canvas`}
-			case path == "/nirgends":
-				ready = []string{"main .button"}
 			}
-			shown := visit(t, ctx, quietOf(console, path), server.URL+c.t.To(path), c.theme, c.width, ready...)
-			if shown.Lang != c.t.Lang {
-				t.Errorf("%s is in %s", path, shown.Lang)
+			target := l.To(path)
+			shown := visit(t, ctx, quietOf(console, path), server+target, "light", 360, ready...)
+			if shown.Lang != l.Lang {
+				t.Errorf("%s is in %s", target, shown.Lang)
 			}
 			if path == "/" && shown.Markers != len(f.places) {
 				t.Errorf("the map has %d markers, want %d", shown.Markers, len(f.places))
 			}
 			if strings.HasPrefix(path, "/station/") {
-				if shown.Plots != 1 {
-					t.Errorf("%s has %d plots", path, shown.Plots)
+				if shown.Plots == 0 {
+					t.Errorf("%s has no plot", target)
 				}
-				compareValues(t, f, c.t.Lang, shown.Values)
+				compareValues(t, f, l.Lang, shown.Values)
+			}
+			check(target, "light")
+			show(t, ctx, "dark", 1440)
+			check(target, "dark")
+			for _, width := range []int64{1440, 768} {
+				show(t, ctx, "dark", width)
+				if got, err := chromedp.Run(ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); err != nil || got > width {
+					t.Errorf("%s: the page is %d px wide on a screen of %d (%v)", target, got, width, err)
+				}
+			}
+			if all := quietOf(console, path).take(); len(all) > 0 {
+				t.Errorf("%s: the console says %q", target, all)
 			}
 		}
 	}
-	console.take() // what it says of the page that is not there
-	shown := visit(t, ctx, console, server.URL+"/?municipality=aachen&domain=traffic", "light", 1440, `#map[data-ready]`)
+	t.Run("axe", func(t *testing.T) {
+		axeRules(t)
+		for _, one := range broken {
+			t.Error(one)
+		}
+	})
+	console.take() // what it says of the pages that are not there
+	shown := visit(t, ctx, console, server+"/?municipality=aachen&domain=traffic", "light", 1440, `#map[data-ready]`)
 	if want := f.count("aachen", "traffic"); shown.Markers != want {
 		t.Errorf("the map of a selection has %d markers, want %d", shown.Markers, want)
 	}
@@ -184,10 +244,9 @@ func TestBrowser(t *testing.T) {
 
 // quietOf is a console in which a page that is not there may say so.
 func quietOf(console *complaints, path string) *complaints {
-	if path == "/nirgends" {
+	if path == "/nirgends" || path == "/feedback/7K3M9QX2TV" {
 		return &complaints{}
 	}
-	console.take()
 	return console
 }
 

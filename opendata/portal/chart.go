@@ -1,11 +1,9 @@
 package portal
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"modellregion/devices"
@@ -23,6 +21,8 @@ type chart struct {
 	Name        string // for readers who do not see it
 	Unit        string
 	Lines       []chartLine
+	Bands       []chartLine // areas behind the lines, one of each line or none
+	BandText    string      // what they mean
 	YTicks      []tick
 	XTicks      []tick
 	Left, Right string // edges of the plotting area
@@ -30,7 +30,6 @@ type chart struct {
 	Rows        []chartRow // the table behind it, newest first
 	Columns     []string
 	From, Until string
-	SeriesURL   string // where the script fetches the same values
 }
 
 type chartLine struct {
@@ -46,24 +45,13 @@ type chartRow struct {
 	Values []string
 }
 
-// chartSpan returns the 24 hours that end with the newest window of a dataset,
-// or with the present when there is none.
-func (p *portal) chartSpan(d *opendata.Dataset) devices.Span {
-	end := p.Latest.Newest(d.ID)
-	if end.IsZero() {
-		end = time.Now().UTC().Truncate(time.Duration(d.Base()))
-	}
-	end = end.Add(time.Duration(d.Base()))
-	return devices.Span{Start: end.Add(-24 * time.Hour), End: end}
-}
-
-// shortest is the least that a chart spans.
+// shortest is the least that a chart spans, unless less is asked for.
 const shortest = 3 * time.Hour
 
 // begun returns the span without the time before the first of rows, which is
 // empty at a new station and says nothing.
-func begun(span devices.Span, rows []devices.Aggregate) devices.Span {
-	first := span.End.Add(-shortest)
+func begun(span devices.Span, window opendata.Window, rows []devices.Aggregate) devices.Span {
+	first := window.Begin(span.End.Add(-shortest))
 	for i := range rows {
 		if rows[i].Start.Before(first) {
 			first = rows[i].Start
@@ -75,62 +63,67 @@ func begun(span devices.Span, rows []devices.Aggregate) devices.Span {
 	return span
 }
 
-// rows reads the windows of one quantity of one station, in order, without
-// those of which nothing may be told.
-func (p *portal) rows(ctx context.Context, d *opendata.Dataset, q *devices.Quantity, station string, span devices.Span) ([]devices.Aggregate, error) {
-	var rows []devices.Aggregate
-	err := p.query(ctx, func(ctx context.Context) (err error) {
-		rows, err = p.Reader.Windows(ctx, d.ID, time.Duration(d.Base()), span, station)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read windows of station %s: %w", station, err)
-	}
-	rows = slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Quantity != q || a.Suppressed })
-	slices.SortFunc(rows, opendata.Compare)
-	return rows, nil
+// canvas turns time and values into places of the drawing.
+type canvas struct {
+	span      devices.Span
+	low, high float64 // in shown units
 }
 
-// draw lays out the rows of one quantity, ordered as by opendata.Compare.
-func draw(q *devices.Quantity, rows []devices.Aggregate, span devices.Span, window time.Duration, lang string) *chart {
+func (c *canvas) x(t time.Time) float64 {
+	return marginLeft + (chartWidth-marginLeft-marginRight)*float64(t.Sub(c.span.Start))/float64(c.span.End.Sub(c.span.Start))
+}
+
+func (c *canvas) y(v float64) float64 {
+	return chartHeight - marginBottom - (chartHeight-marginTop-marginBottom)*(v-c.low)/(c.high-c.low)
+}
+
+// draw lays out the rows of one quantity, ordered as by opendata.Compare, with
+// bands behind them; nil without rows.
+func draw(a *asked, rows []devices.Aggregate, bands []band, lang string) *chart {
 	if len(rows) == 0 {
 		return nil
 	}
-	low, high := extent(q, rows)
+	q := a.q
+	low, high := extent(q, rows, bands)
 	ticks := niceTicks(low, high)
 	if q.Kind == devices.Category {
 		ticks = categoryTicks(low, high)
 	}
-	low, high = min(low, ticks[0]), max(high, ticks[len(ticks)-1])
-	x := func(t time.Time) float64 {
-		return marginLeft + (chartWidth-marginLeft-marginRight)*float64(t.Sub(span.Start))/float64(span.End.Sub(span.Start))
-	}
-	y := func(v float64) float64 {
-		return chartHeight - marginBottom - (chartHeight-marginTop-marginBottom)*(v-low)/(high-low)
+	on := &canvas{a.span, min(low, ticks[0]), max(high, ticks[len(ticks)-1])}
+	if q.Kind == devices.Category { // room above and below, so that no line lies on the edge
+		on.low, on.high = on.low-0.5, on.high+0.5
 	}
 	c := &chart{
 		Unit: scaleOf(q).unit,
 		Left: point(marginLeft), Right: point(chartWidth - marginRight), Top: point(marginTop), Bottom: point(chartHeight - marginBottom),
-		From: instant(span.Start, lang), Until: instant(span.End, lang),
+		From: instant(a.span.Start, lang), Until: instant(a.span.End, lang),
+		XTicks: timeTicks(a.span, on, lang),
 	}
 	for _, v := range ticks {
-		c.YTicks = append(c.YTicks, tick{point(y(v)), tickLabel(q, v, ticks, lang)})
+		c.YTicks = append(c.YTicks, tick{point(on.y(v)), tickLabel(q, v, ticks, lang)})
 	}
-	c.XTicks = hourTicks(span, x)
-	c.Lines = lines(rows, window, lang, x, y, q)
-	c.table(q, rows, window, lang)
+	c.Lines = drawnLines(a, rows, on, lang)
+	for i := range bands {
+		c.Bands = append(c.Bands, chartLine{Index: bands[i].index, Segments: bands[i].polygons(on)})
+	}
+	c.table(a, rows, lang)
 	return c
 }
 
 func point(v float64) string { return fmt.Sprintf("%.1f", v) }
 
 // extent returns the range of what is drawn, never empty, in shown units.
-func extent(q *devices.Quantity, rows []devices.Aggregate) (low, high float64) {
+func extent(q *devices.Quantity, rows []devices.Aggregate, bands []band) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	f := scaleOf(q).factor
 	for i := range rows {
 		v := rows[i].Value() * f
 		low, high = min(low, v), max(high, v)
+	}
+	for i := range bands {
+		for _, one := range bands[i].pieces {
+			low, high = min(low, one.low), max(high, one.high)
+		}
 	}
 	if q.Kind == devices.Count || q.Kind == devices.Meter {
 		low = min(low, 0) // amounts are read against nothing
@@ -184,47 +177,106 @@ func tickLabel(q *devices.Quantity, v float64, ticks []float64, lang string) str
 	return number(v, decimals, lang)
 }
 
-// hourTicks marks every sixth hour of the day in Berlin, or every hour of a
-// short span.
-func hourTicks(span devices.Span, x func(time.Time) float64) []tick {
+// timeTicks marks what a reader of the clock and the calendar in Germany looks
+// for, four to nine times.
+func timeTicks(span devices.Span, on *canvas, lang string) []tick {
+	length, berlin := span.End.Sub(span.Start), opendata.Berlin()
 	var ticks []tick
-	every := 6
-	if span.End.Sub(span.Start) <= 9*time.Hour {
-		every = 1
+	begin := span.Start.In(berlin)
+	year, month, day := begin.Date()
+	mark := func(t time.Time, label string) bool {
+		if !t.Before(span.End) {
+			return false
+		}
+		if !t.Before(span.Start) {
+			ticks = append(ticks, tick{point(on.x(t)), label})
+		}
+		return true
 	}
-	for t := span.Start.Truncate(time.Hour); t.Before(span.End); t = t.Add(time.Hour) {
-		if !t.Before(span.Start) && t.In(opendata.Berlin()).Hour()%every == 0 {
-			ticks = append(ticks, tick{point(x(t)), clock(t)})
+	switch {
+	case length <= 2*time.Hour:
+		for t := span.Start.Truncate(15 * time.Minute); mark(t, clock(t)); t = t.Add(15 * time.Minute) {
+		}
+	case length <= 36*time.Hour:
+		every := 6
+		if length <= 9*time.Hour {
+			every = 1
+		}
+		for t := span.Start.Truncate(time.Hour); t.Before(span.End); t = t.Add(time.Hour) {
+			if t.In(berlin).Hour()%every == 0 {
+				mark(t, clock(t))
+			}
+		}
+	case length <= 80*24*time.Hour:
+		step := 1
+		if length > 9*24*time.Hour {
+			step = 1 + int(length/(8*24*time.Hour))
+		}
+		for i := 0; ; i += step {
+			t := time.Date(year, month, day+i, 0, 0, 0, 0, berlin)
+			if !mark(t, dayLabel(t, step == 1, lang)) {
+				break
+			}
+		}
+	default:
+		step := 1 + int(length/(260*24*time.Hour))
+		for i := 0; ; i += step {
+			t := time.Date(year, month+time.Month(i), 1, 0, 0, 0, 0, berlin)
+			if !mark(t, monthLabel(t, lang)) {
+				break
+			}
 		}
 	}
 	return ticks
 }
 
-// lines draws one line for each channel, broken where windows are missing.
-func lines(rows []devices.Aggregate, window time.Duration, lang string, x func(time.Time) float64, y func(float64) float64, q *devices.Quantity) []chartLine {
+func dayLabel(t time.Time, weekday bool, lang string) string {
+	switch {
+	case lang == "en" && weekday:
+		return t.Format("Mon 2")
+	case lang == "en":
+		return t.Format("2 Jan")
+	case weekday:
+		return weekdays[t.Weekday()] + t.Format(" 02.")
+	}
+	return t.Format("02.01.")
+}
+
+func monthLabel(t time.Time, lang string) string {
+	name := []rune(monthName(t.Month(), lang))
+	return string(name[:min(3, len(name))]) + t.Format(" 06")
+}
+
+// drawnLines are one line for each channel, broken where windows are missing. An
+// amount of a window that still runs is left out: it looks like a fall.
+func drawnLines(a *asked, rows []devices.Aggregate, on *canvas, lang string) []chartLine {
 	var out []chartLine
 	var last time.Time
-	f := scaleOf(q).factor
+	f, now := scaleOf(a.q).factor, time.Now()
 	for i := range rows {
-		a := &rows[i]
-		fresh := i == 0 || rows[i-1].Channel != a.Channel
+		row := &rows[i]
+		fresh := i == 0 || rows[i-1].Channel != row.Channel
 		if fresh {
-			out = append(out, chartLine{Index: len(out) % 4, Name: channelName(a.Channel, lang)})
+			out = append(out, chartLine{Index: len(out) % 4, Name: channelName(row.Channel, lang)})
+		}
+		end := a.window.End(row.Start)
+		if amounts(a.q) && end.After(now) {
+			continue
 		}
 		line := &out[len(out)-1]
-		if fresh || a.Start.Sub(last) > window {
-			line.Segments = append(line.Segments, "")
+		at := point(on.x(row.Start.Add(end.Sub(row.Start)/2))) + "," + point(on.y(row.Value()*f))
+		if n := len(line.Segments); n == 0 || fresh || row.Start.After(a.window.End(last)) {
+			line.Segments = append(line.Segments, at+" "+at) // twice, so that a window alone is a dot
+		} else {
+			line.Segments[n-1] += " " + at
 		}
-		last = a.Start
-		px, py := x(a.Start.Add(window/2)), y(a.Value()*f)
-		segment := &line.Segments[len(line.Segments)-1]
-		*segment = strings.TrimLeft(*segment+" "+point(px)+","+point(py), " ")
+		last = row.Start
 	}
 	return out
 }
 
 // table fills the rows behind the drawing.
-func (c *chart) table(q *devices.Quantity, rows []devices.Aggregate, window time.Duration, lang string) {
+func (c *chart) table(of *asked, rows []devices.Aggregate, lang string) {
 	var channels []string
 	byStart := map[time.Time][]devices.Aggregate{}
 	for _, a := range rows {
@@ -241,10 +293,18 @@ func (c *chart) table(q *devices.Quantity, rows []devices.Aggregate, window time
 	}
 	slices.SortFunc(starts, func(a, b time.Time) int { return b.Compare(a) })
 	for _, t := range starts {
-		row := chartRow{Window: date(t, lang) + ", " + interval(t, window), Values: make([]string, len(channels))}
+		row := chartRow{Window: windowText(of.window, t, lang), Values: make([]string, len(channels))}
 		for _, a := range byStart[t] {
-			row.Values[slices.Index(channels, a.Channel)] = value(q, a.Value(), lang)
+			row.Values[slices.Index(channels, a.Channel)] = value(of.q, a.Value(), lang)
 		}
 		c.Rows = append(c.Rows, row)
 	}
+}
+
+// windowText says which window begins at t: a day, or a time of one.
+func windowText(w opendata.Window, t time.Time, lang string) string {
+	if w >= opendata.Day24 {
+		return date(t, lang)
+	}
+	return date(t, lang) + ", " + interval(t, time.Duration(w))
 }

@@ -13,6 +13,7 @@ import (
 type datasetsView struct {
 	Datasets []datasetCard
 	Cite     string
+	Linked   *ldCatalog
 }
 
 // datasetCard is a dataset as lists show it.
@@ -27,7 +28,7 @@ type datasetCard struct {
 }
 
 func (p *portal) datasets(_ *http.Request, t *texts) (page, error) {
-	v := datasetsView{Cite: p.cite(p.licences(), t, time.Now())}
+	v := datasetsView{Cite: p.cite(p.licences(), t, time.Now()), Linked: p.linkedCatalog(t)}
 	for i := range p.Datasets {
 		v.Datasets = append(v.Datasets, p.datasetCard(&p.Datasets[i], t))
 	}

@@ -30,6 +30,7 @@ type fixture struct {
 	err      error
 	files    []File         // of each dataset
 	spans    []devices.Span // asked for
+	most     int            // windows asked for at once
 }
 
 func (f *fixture) Stations() []devices.Station                      { return f.places }
@@ -49,13 +50,13 @@ func (f *fixture) Published(dataset string) ([]File, error) {
 	return out, nil
 }
 
-func (f *fixture) Windows(_ context.Context, dataset string, _ time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
+func (f *fixture) Windows(_ context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.spans = append(f.spans, span)
+	f.spans, f.most = append(f.spans, span), max(f.most, int(span.End.Sub(span.Start)/window))
 	var out []devices.Aggregate
 	for _, r := range f.rows[dataset] {
-		if span.Contains(r.Start) && (station == "" || station == r.Station) {
+		if r.Window == window && span.Contains(r.Start) && (station == "" || station == r.Station) {
 			out = append(out, r)
 		}
 	}
@@ -155,7 +156,15 @@ func (f *fixture) fill(d *opendata.Dataset, s devices.Station, i int, rnd *rand.
 
 func (f *fixture) handler(t testing.TB, base BaseMap) http.Handler {
 	t.Helper()
-	h, err := New(Config{BaseURL: "https://daten.example", Source: "https://code.example/modellregion", Region: testRegion, BaseMap: base, Datasets: f.datasets, Directory: f, Latest: f.latest, Reader: f, Files: f, Log: slog.New(slog.DiscardHandler)})
+	return f.handlerWith(t, func(c *Config) { c.BaseMap = base })
+}
+
+// handlerWith is a portal of which a test wants something else.
+func (f *fixture) handlerWith(t testing.TB, change func(*Config)) http.Handler {
+	t.Helper()
+	cfg := Config{BaseURL: "https://daten.example", Source: "https://code.example/modellregion", Region: testRegion, Datasets: f.datasets, Directory: f, Latest: f.latest, Reader: f, Files: f, Log: slog.New(slog.DiscardHandler)}
+	change(&cfg)
+	h, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"time"
-
-	"modellregion/uplink"
 )
 
 // homeView is the start page: what is happening, in words and on a map.
@@ -20,17 +18,6 @@ type homeView struct {
 	Datasets  []link
 }
 
-// mapView is what the script that draws the map is told.
-type mapView struct {
-	Tiles, Attribution, Stations string
-	Legend                       []legendEntry
-}
-
-type legendEntry struct {
-	Domain       uplink.Domain
-	Name, Letter string
-}
-
 func (p *portal) home(r *http.Request, t *texts) (page, error) {
 	s, err := p.parseSelection(r.URL.Query())
 	if err != nil {
@@ -38,14 +25,11 @@ func (p *portal) home(r *http.Request, t *texts) (page, error) {
 	}
 	s = selection{Domain: s.Domain, Municipality: s.Municipality} // what the map can select
 	v := homeView{
-		Headline: p.headline(t), Cards: p.cards(t), Filter: p.filter(s, t), ListURL: t.To("/stations" + s.query()),
-		Map: mapView{Tiles: p.BaseMap.URL, Attribution: p.BaseMap.Attribution, Stations: "/api/v1/stations?lang=" + t.Lang},
+		Headline: p.headline(t), Cards: p.cards(r.Context(), t), Filter: p.filter(s, t), ListURL: t.To("/stations" + s.query()),
+		Map: p.mapView(t),
 	}
 	if updated := p.Latest.Updated(); !updated.IsZero() {
 		v.Updated, v.UpdatedAt = instant(updated, t.Lang), updated.UTC().Format(time.RFC3339)
-	}
-	for _, d := range p.domains() {
-		v.Map.Legend = append(v.Map.Legend, legendEntry{d, domainNames[d].In(t.Lang), domainLetters[d].In(t.Lang)})
 	}
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
@@ -53,7 +37,7 @@ func (p *portal) home(r *http.Request, t *texts) (page, error) {
 	}
 	return page{
 		Title: t.Site.Tagline, Description: v.Headline, Area: areaMap, Query: s.query(), View: v,
-		Styles: []string{"vendor/leaflet.css", "map.css", "home.css"}, Libraries: []string{"vendor/leaflet.js"}, Scripts: []string{"live.js", "map.js"},
+		Styles: []string{"vendor/leaflet.css", "level.css", "map.css", "home.css"}, Libraries: []string{"vendor/leaflet.js"}, Scripts: []string{"live.js", "map.js"},
 	}, nil
 }
 

@@ -31,6 +31,7 @@ type stationLine struct {
 	Values          []channelValue // by channel
 	Window          string
 	State           stateView
+	Level           *levelView // nil: nothing is known of it
 }
 
 // channelValue is a value on a page. Key names it for the script that keeps it
@@ -76,7 +77,7 @@ func (p *portal) list(r *http.Request, t *texts) (page, error) {
 	}
 	return page{
 		Title: title, Description: t.List.Description, Area: areaMap, Query: s.query(), Search: s.Text, NoIndex: s.Text != "",
-		Trail: []link{{Text: t.List.Title}}, Scripts: []string{"live.js"}, View: v,
+		Trail: []link{{Text: t.List.Title}}, Styles: []string{"level.css"}, Scripts: []string{"live.js"}, View: v,
 	}, nil
 }
 
@@ -86,6 +87,10 @@ func (p *portal) line(s *site, t *texts, now time.Time) stationLine {
 	l := stationLine{
 		Name: s.Name, URL: t.To(stationPath(s.ID)), Town: s.Town, Domain: s.Domain, DomainName: domainNames[s.Domain].In(t.Lang),
 		State: stateView{st, t.stateName(st)},
+	}
+	if level := s.level(); level != levelUnknown {
+		shown := level.view(s.Domain, t.Lang)
+		l.Level = &shown
 	}
 	for _, r := range s.key() {
 		l.Quantity, l.Window = label(r.Quantity, t.Lang), when(&r, t, now)

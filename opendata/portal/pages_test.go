@@ -39,7 +39,7 @@ var (
 )
 
 // elsewhere are paths that other faces of the platform answer.
-var elsewhere = regexp.MustCompile(`^(/en)?/api/$|^/data/|^/catalog(/|$)|^/sta/v1\.1$|^/openapi\.json$`)
+var elsewhere = regexp.MustCompile(`^(/en)?/api/$|^/data/|^/catalog(/|$)|^/sta/v1\.1(/|$)|^(/en)?/dataset/[^/]+/file$|^/openapi\.json$`)
 
 // TestPages looks at every page in both languages, with data and without.
 func TestPages(t *testing.T) {
@@ -154,30 +154,6 @@ func TestPagesExplainThemselves(t *testing.T) {
 	}
 }
 
-// TestLegal: what the region says replaces what the platform says, and is text.
-func TestLegal(t *testing.T) {
-	f := newFixture(t, 0, time.Now())
-	cfg := Config{Region: testRegion, Datasets: f.datasets, Directory: f, Latest: f.latest, Reader: f, Files: f, BaseMap: DefaultBaseMap()}
-	h, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := body(t, get(h, "GET", "/privacy")); !strings.Contains(text, "sgx.geodatenzentrum.de") || !strings.Contains(text, "keine Cookies") {
-		t.Error("by default, the page on privacy does not tell of cookies and the base map")
-	}
-	cfg.Legal.Privacy.De = "Erster\nAbsatz.\n\n\n<b>Zweiter</b>"
-	if h, err = New(cfg); err != nil {
-		t.Fatal(err)
-	}
-	text := body(t, get(h, "GET", "/privacy"))
-	if !strings.Contains(text, "<p>Erster Absatz.</p>\n<p>&lt;b&gt;Zweiter&lt;/b&gt;</p>") || strings.Contains(text, "geodatenzentrum") {
-		t.Errorf("the region's own text is not shown:\n%s", text)
-	}
-	if text := body(t, get(h, "GET", "/en/privacy")); !strings.Contains(text, "no cookies") {
-		t.Error("where only the German text is given, the English page has nothing")
-	}
-}
-
 // TestNumbersOnThePages compares each value on the pages of all stations, and on
 // the list, with the store, without a browser.
 func TestNumbersOnThePages(t *testing.T) {
@@ -270,7 +246,7 @@ func TestState(t *testing.T) {
 }
 
 func TestFileSets(t *testing.T) {
-	sets := fileSets(newFixture(t, 1, midWindow()).files, &german)
+	sets := fileSets(newFixture(t, 1, midWindow()).files, &german, maxFileSets)
 	var got []string
 	for _, s := range sets {
 		line := s.Period + ", " + s.Window

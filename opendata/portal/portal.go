@@ -72,10 +72,11 @@ type File struct {
 	Window   opendata.Window // of its rows
 	Period   string          // "2026-11-23" for a day, "2026-11" for a month, empty for the latest values
 	Complete bool            // its period is over
+	Modified time.Time       // last written; zero: not known
 }
 
-// Config is what the portal works with. All but BaseURL, BaseMap, Legal and
-// Source is required.
+// Config is what the portal works with. All but BaseURL, BaseMap, Legal,
+// Source, Notices and Feedback is required.
 type Config struct {
 	// BaseURL is the address under which the public reaches the site, without a
 	// path. Empty: nobody knows; then addresses in the head of a page are
@@ -90,6 +91,8 @@ type Config struct {
 	Latest    *opendata.Latest
 	Reader    opendata.Reader
 	Files     Files
+	Notices   []Notice // of the operator, in any order
+	Feedback  Feedback // nil: none is taken, and no page speaks of it
 	Log       *slog.Logger
 }
 
@@ -100,11 +103,17 @@ const (
 
 type portal struct {
 	Config
-	pages   map[string]*template.Template // by name of the route's template
-	assets  *assets
-	policy  string // Content-Security-Policy
-	queries chan struct{}
-	now     *overview
+	pages      map[string]*template.Template // by name of the route's template
+	assets     *assets
+	policy     string // Content-Security-Policy
+	queries    chan struct{}
+	now        *overview
+	pasts      pasts
+	pictures   pictures
+	drawn      drawn
+	situations situations
+	coverages  map[string]*coverage // by dataset
+	maps       sitemaps
 }
 
 // New returns the handler of all paths of the site, "/static/" and "/api/v1/".
@@ -131,6 +140,9 @@ func New(cfg Config) (http.Handler, error) {
 		policy: "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:" + tiles +
 			"; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
 	}
+	if err := p.prepareDatasets(); err != nil {
+		return nil, err
+	}
 	mux := http.NewServeMux()
 	for _, r := range p.routes() {
 		if pages[r.template] == nil {
@@ -143,9 +155,20 @@ func New(cfg Config) (http.Handler, error) {
 	for _, t := range languages() {
 		mux.HandleFunc("GET "+t.Prefix+"/", func(w http.ResponseWriter, r *http.Request) { p.fail(w, t, http.StatusNotFound) })
 	}
+	if p.Feedback != nil {
+		p.mountFeedback(mux)
+	}
+	p.mountMachines(mux)
 	mux.HandleFunc("GET /static/", p.assets.serve)
 	mux.HandleFunc("GET /api/v1/stations", p.stationsJSON)
+	mux.HandleFunc("GET /api/v1/map", p.mapJSON)
 	mux.HandleFunc("GET /api/v1/series", p.seriesJSON)
+	mux.HandleFunc("GET /api/v1/series.csv", p.seriesCSV)
+	for _, t := range languages() {
+		mux.HandleFunc("GET "+t.Prefix+"/embed/{id}", p.embed(t))
+		mux.HandleFunc("GET "+t.Prefix+"/picture/{kind}", p.picture(t))
+		mux.HandleFunc("GET "+t.Prefix+"/picture/{kind}/{file}", p.picture(t))
+	}
 	return p.protect(mux), nil
 }
 

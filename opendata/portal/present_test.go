@@ -99,7 +99,9 @@ func TestDraw(t *testing.T) {
 		rows = append(rows, devices.Aggregate{Quantity: q, Channel: "l1", Start: span.Start.Add(time.Duration(k) * w), Mean: 230 + float64(k)/10})
 	}
 	rows = append(rows, devices.Aggregate{Quantity: q, Channel: "l2", Start: span.Start, Mean: 230})
-	c := draw(q, rows, span, w, "de")
+	set := opendata.Defaults()[1]
+	a := &asked{set: &set, q: q, window: opendata.Quarter, span: span}
+	c := draw(a, rows, nil, "de")
 	if len(c.Lines) != 2 || len(c.Lines[0].Segments) != 3 || c.Lines[0].Name != "L1" {
 		t.Errorf("lines %+v, want two, the first in three pieces", c.Lines)
 	}
@@ -110,12 +112,12 @@ func TestDraw(t *testing.T) {
 		t.Errorf("hours %+v, want four from 18:00 in Berlin", c.XTicks)
 	}
 	for _, flat := range []float64{0, 230, -5, 1e15} {
-		c := draw(q, []devices.Aggregate{{Quantity: q, Start: span.Start, Mean: flat}}, span, w, "en")
+		c := draw(a, []devices.Aggregate{{Quantity: q, Start: span.Start, Mean: flat}}, nil, "en")
 		if text := strings.Join(c.Lines[0].Segments, ""); strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
 			t.Errorf("a flat line at %v is drawn at %s", flat, text)
 		}
 	}
-	if draw(q, nil, span, w, "de") != nil {
+	if draw(a, nil, nil, "de") != nil {
 		t.Error("nothing is drawn")
 	}
 }

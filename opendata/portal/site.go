@@ -46,12 +46,14 @@ type page struct {
 	// Query is the part of the query that names this page, "?page=2": it stays in
 	// the addresses that the page gives for itself, and in the other language.
 	Query     string
-	Search    string   // what stands in the field for searching
-	NoIndex   bool     // search engines need not know it
-	Styles    []string // files of static, beyond base.css
-	Libraries []string // scripts of static/vendor, which run before Scripts
-	Scripts   []string // modules of static, beyond site.js
-	View      any      // for the template
+	Picture   string        // path of the one that stands for the page elsewhere; empty: that of the region
+	Search    string        // what stands in the field for searching
+	NoIndex   bool          // search engines need not know it
+	Styles    []string      // files of static, beyond base.css
+	Libraries []string      // scripts of static/vendor, which run before Scripts
+	Scripts   []string      // modules of static, beyond site.js
+	Feedback  *feedbackPart // about what the page shows; nil: none
+	View      any           // for the template
 }
 
 // area is an entry of the navigation.
@@ -88,6 +90,7 @@ type siteView struct {
 	Licences           []link
 	Catalogue          bool
 	Source             string
+	Feedback           bool
 }
 
 type topicLink struct {
@@ -167,6 +170,10 @@ func (p *portal) frame(r *http.Request, t *texts, shown page) frame {
 	path := "/" + strings.TrimPrefix(strings.TrimPrefix(r.URL.EscapedPath(), t.Prefix), "/")
 	address := func(t *texts) string { return t.To(path) + shown.Query }
 	f := frame{page: shown, T: t, Site: p.about(t), Canonical: p.absolute(address(t)), OtherURL: address(textsOf(t.Other))}
+	if f.Picture == "" {
+		f.Picture = picturePath("region", "", t)
+	}
+	f.Picture = p.absolute(f.Picture)
 	for _, one := range languages() {
 		f.Alternates = append(f.Alternates, alternate{one.Lang, p.absolute(address(one))})
 	}
@@ -179,7 +186,7 @@ func (p *portal) absolute(path string) string { return strings.TrimRight(p.BaseU
 func (p *portal) about(t *texts) siteView {
 	v := siteView{
 		Region: p.Region.Name.In(t.Lang), Publisher: p.Region.Publisher, Contact: contactURL(p.Region.Contact), ContactAs: p.Region.Contact,
-		Catalogue: p.BaseURL != "", Source: p.Source, Licences: p.licences(),
+		Catalogue: p.BaseURL != "", Source: p.Source, Licences: p.licences(), Feedback: p.Feedback != nil,
 	}
 	for _, d := range p.domains() {
 		v.Topics = append(v.Topics, topicLink{d, domainNames[d].In(t.Lang), t.To("/topic/" + string(d))})

@@ -5,28 +5,45 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"modellregion/devices"
 	"modellregion/opendata"
+	"modellregion/opendata/feedback"
 	"modellregion/uplink"
 )
 
-// stationView is one station: what it measures now, and the course of one
-// quantity.
+// stationView is one station: what it measures now and why, and the course of
+// one quantity with what can be done with it.
 type stationView struct {
-	ID, Name, Town, Where string // Where: district and road, as far as known
+	ID, Name, Town, Where string // Where: road and district, as far as known
+	Road, District        string
 	Domain                uplink.Domain
-	DomainName            string
+	DomainName, Why       string
 	State                 stateView
 	StateMore             string
 	Place                 string // coordinates
 	Values                []quantityValues
 	Zone                  string
-	Tabs                  []option
+	Quantities, Spans     []option
 	Chart                 *courseView
-	Downloads             []link
-	Datasets              []link
+	Shown                 []download // the course as a file
+	Files                 []link
+	Datasets              []datasetOf
+	Things                string
+	Cite                  *citation
+	Embed                 string // the markup to copy
+}
+
+// download is a file of exactly what is shown. The script changes its address
+// when something else is shown: Path and Query are what stays.
+type download struct{ Text, URL, Format string }
+
+// datasetOf is a dataset that a station is in.
+type datasetOf struct {
+	Title, URL, Description string
+	Licence                 link
 }
 
 // quantityValues is a quantity in the table of last values.
@@ -34,14 +51,8 @@ type quantityValues struct {
 	Label, Meaning, URL string
 	Values              []channelValue
 	Window, Coverage    string
+	Age                 string // since the end of the window; empty while it runs
 	State, StateName    string // of the window: "preliminary", "gaps" or "complete"
-}
-
-// courseView is the course of one quantity; Drawn is nil where there is none.
-type courseView struct {
-	Label, Meaning, Minutes string
-	Drawn                   *chart
-	Failed                  bool
 }
 
 func (p *portal) station(r *http.Request, t *texts) (page, error) {
@@ -49,26 +60,44 @@ func (p *portal) station(r *http.Request, t *texts) (page, error) {
 	if s == nil {
 		return page{}, errNoSuch
 	}
-	now := time.Now()
-	st := s.state(now)
-	v := stationView{
-		ID: s.ID, Name: s.Name, Town: s.Town, Where: joined(", ", s.Road, s.District), Domain: s.Domain, DomainName: domainNames[s.Domain].In(t.Lang),
-		State: stateView{st, t.stateName(st)}, StateMore: t.stateMore(st), Zone: zone(now, t.Lang),
-		Place:  number(s.Place.Lat, 5, t.Lang) + "° N, " + number(s.Place.Lon, 5, t.Lang) + "° " + t.Station.East,
-		Values: p.quantities(s, t, now),
-	}
-	q, err := p.course(r, s, &v, t)
+	a, span, err := p.parseCourse(s, r.URL.Query())
 	if err != nil {
 		return page{}, err
 	}
-	p.takeAlong(s, q, &v, t)
+	now := time.Now()
+	st := s.state(now)
+	v := stationView{
+		ID: s.ID, Name: s.Name, Town: s.Town, Where: joined(", ", s.Road, s.District), Road: s.Road, District: s.District,
+		Domain: s.Domain, DomainName: domainNames[s.Domain].In(t.Lang), Why: t.Station.why(string(s.Domain)),
+		State: stateView{st, t.stateName(st)}, StateMore: t.stateMore(st), Zone: zone(now, t.Lang),
+		Place:  number(s.Place.Lat, 5, t.Lang) + "° N, " + number(s.Place.Lon, 5, t.Lang) + "° " + t.Station.East,
+		Values: p.quantities(s, t, now), Things: thingsPath(s.ID),
+	}
+	v.Quantities, v.Spans = tabs(s, a, span, t)
+	query := courseQuery(r.URL.Query().Get("quantity"), span)
+	if a != nil {
+		v.Chart = p.course(r.Context(), a, span, t, now)
+		p.takeCourse(&v, span, t, now)
+	}
+	p.takeAlong(s, &v, t)
 	title := fmt.Sprintf(t.Station.Title, s.Name, s.Town, v.DomainName)
 	return page{
 		Title: title, Description: fmt.Sprintf(t.Station.Description, s.Name, s.Town, v.DomainName), Area: areaMap,
 		Trail: []link{{t.List.Title, t.To("/stations")}, {s.Town, t.To("/stations" + selection{Municipality: s.Municipality}.query())}, {Text: s.Name}},
-		Query: quantityQuery(r.URL.Query().Get("quantity")), Styles: []string{"vendor/uplot.css", "station.css"},
-		Libraries: []string{"vendor/uplot.js"}, Scripts: []string{"live.js", "chart.js"}, View: v,
+		Query: query, Styles: []string{"vendor/uplot.css", "chart.css", "station.css"}, Picture: picturePath("station", s.ID, t),
+		Feedback: p.feedbackOn(r.Context(), feedback.About{Kind: feedback.KindStation, ID: s.ID}, t), Libraries: []string{"vendor/uplot.js"}, Scripts: []string{"live.js", "chart.js"}, View: v,
 	}, nil
+}
+
+// takeCourse adds what can be done with the course that is shown.
+func (p *portal) takeCourse(v *stationView, span chartSpan, t *texts, now time.Time) {
+	a := &v.Chart.asked
+	v.Shown = []download{
+		{"CSV", a.path(".csv", nil), ".csv"}, {t.Station.Excel, a.path(".csv", url.Values{"format": {"excel-de"}}), ".csv"}, {"JSON", a.path("", nil), ""},
+	}
+	address := p.absolute(t.To(stationPath(v.ID)) + courseQuery(a.q.Name, span))
+	v.Cite = p.citeCourse(a, t, address, now)
+	v.Embed = embedMarkup(p.absolute(t.To(embedPath(v.ID))+courseQuery(a.q.Name, span)), joined(", ", label(a.q, t.Lang), v.Name, v.Town))
 }
 
 // joined puts together what is not empty.
@@ -109,6 +138,9 @@ func (p *portal) quantities(s *site, t *texts, now time.Time) []quantityValues {
 			Label: label(r.Quantity, t.Lang), Meaning: meaning(r.Quantity, t.Lang), URL: t.To(stationPath(s.ID)) + quantityQuery(r.Quantity.Name) + "#verlauf",
 			Values: []channelValue{v}, Window: when(r, t, now), Coverage: number(100*r.Coverage, 0, t.Lang) + thin + "%",
 		}
+		if end := r.Start.Add(r.Window); !end.After(now) {
+			one.Age = fmt.Sprintf(t.Station.Ago, lasting(roughly(now.Sub(end)), t.Lang))
+		}
 		switch {
 		case r.Start.Add(r.Window).After(now):
 			one.State, one.StateName = "preliminary", t.State.Preliminary
@@ -122,57 +154,21 @@ func (p *portal) quantities(s *site, t *texts, now time.Time) []quantityValues {
 	return out
 }
 
+// roughly rounds an age to what one says of it.
+func roughly(age time.Duration) time.Duration {
+	if age < 2*time.Hour {
+		return age.Round(time.Minute)
+	}
+	return age.Round(time.Hour)
+}
+
 // keyOf names a value on the page for the script that keeps it current.
 func keyOf(a *devices.Aggregate) string {
 	return url.QueryEscape(a.Station + "/" + a.Quantity.Name + "/" + a.Channel)
 }
 
-// course adds the tabs and the course of the quantity that is asked for, or of
-// the first one, which it returns; nil where there is none.
-func (p *portal) course(r *http.Request, s *site, v *stationView, t *texts) (*devices.Quantity, error) {
-	chosen := r.URL.Query().Get("quantity")
-	if chosen != "" {
-		if _, _, ok := p.published(s.Domain, chosen); !ok {
-			return nil, errNoSuch
-		}
-	} else if len(s.Rows) > 0 {
-		chosen = s.Rows[0].Quantity.Name
-	}
-	for i := range s.Rows {
-		q := s.Rows[i].Quantity
-		if i == 0 || s.Rows[i-1].Quantity != q {
-			v.Tabs = append(v.Tabs, option{t.To(stationPath(s.ID)) + quantityQuery(q.Name) + "#verlauf", label(q, t.Lang), q.Name == chosen})
-		}
-	}
-	d, q, ok := p.published(s.Domain, chosen)
-	if !ok {
-		return nil, nil
-	}
-	c := &courseView{Label: label(q, t.Lang), Meaning: meaning(q, t.Lang), Minutes: minutes(time.Duration(d.Base()))}
-	v.Chart = c
-	span := p.chartSpan(d)
-	rows, err := p.rows(r.Context(), d, q, s.ID, span)
-	if err != nil {
-		if r.Context().Err() == nil {
-			p.Log.Warn("course cannot be shown", "station", s.ID, "err", err)
-		}
-		c.Failed = true
-		return q, nil
-	}
-	if c.Drawn = draw(q, rows, begun(span, rows), time.Duration(d.Base()), t.Lang); c.Drawn != nil {
-		c.Drawn.Name = c.Label + ", " + s.Name
-		c.Drawn.SeriesURL = seriesURL(s.ID, q, t.Lang)
-	}
-	return q, nil
-}
-
-func seriesURL(station string, q *devices.Quantity, lang string) string {
-	return "/api/v1/series?" + url.Values{"station": {station}, "quantity": {q.Name}, "lang": {lang}}.Encode()
-}
-
-// takeAlong adds the datasets that the station is in, and where its values are
-// to be had.
-func (p *portal) takeAlong(s *site, q *devices.Quantity, v *stationView, t *texts) {
+// takeAlong adds the datasets that the station is in, and their files.
+func (p *portal) takeAlong(s *site, v *stationView, t *texts) {
 	var sets []*opendata.Dataset
 	for i := range s.Rows {
 		if !slices.Contains(sets, s.Rows[i].set) {
@@ -180,11 +176,15 @@ func (p *portal) takeAlong(s *site, q *devices.Quantity, v *stationView, t *text
 		}
 	}
 	for _, d := range sets {
-		title := d.Title.In(t.Lang)
-		v.Datasets = append(v.Datasets, link{title, t.To("/dataset/" + d.ID)})
-		v.Downloads = append(v.Downloads, link{fmt.Sprintf(t.Station.LatestFile, title), "/data/" + d.ID + "/latest.csv"})
+		title, to := d.Title.In(t.Lang), t.To("/dataset/"+d.ID)
+		v.Datasets = append(v.Datasets, datasetOf{title, to, d.Description.In(t.Lang), link{d.Licence.Name, d.Licence.URL}})
+		v.Files = append(v.Files, link{fmt.Sprintf(t.Station.Files, title), to}, link{fmt.Sprintf(t.Station.LatestFile, title), "/data/" + d.ID + "/latest.csv"})
 	}
-	if q != nil {
-		v.Downloads = append(v.Downloads, link{fmt.Sprintf(t.Station.SeriesFile, label(q, t.Lang)), seriesURL(s.ID, q, t.Lang)})
-	}
+}
+
+// thingsPath is where the SensorThings API has a station.
+func thingsPath(id string) string {
+	return "/sta/v1.1/Things?" + strings.NewReplacer("%24", "$", "+", "%20").Replace(url.Values{
+		"$filter": {"properties/id eq '" + strings.ReplaceAll(id, "'", "''") + "'"}, "$expand": {"Datastreams"},
+	}.Encode())
 }

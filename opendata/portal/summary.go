@@ -1,7 +1,9 @@
 package portal
 
 import (
+	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"modellregion/devices"
@@ -15,6 +17,7 @@ type card struct {
 	Name      string
 	Key       string // the one number, or the words for having none
 	KeyName   string // what the number is
+	Usual     string // how it compares with what is usual; empty where that is not known
 	Sentences []string
 	Window    string // the time it speaks of
 	Running   bool   // that time is not over
@@ -104,12 +107,23 @@ func (g *digest) say(de, en string, args ...any) string {
 	return fmt.Sprintf(opendata.Text{De: de, En: en}.In(g.lang), args...)
 }
 
+// homeLimit is how long the start page waits for comparisons, of all domains at
+// the same time.
+const homeLimit = time.Second
+
 // cards returns one card for each domain.
-func (p *portal) cards(t *texts) []card {
-	var cards []card
-	for _, domain := range p.domains() {
-		cards = append(cards, p.card(domain, t))
+func (p *portal) cards(ctx context.Context, t *texts) []card {
+	cards := make([]card, len(p.domains()))
+	var compared sync.WaitGroup
+	for i, domain := range p.domains() {
+		cards[i] = p.card(domain, t)
+		compared.Go(func() {
+			if s, err := p.situation(ctx, domain, homeLimit); err == nil { // without, the card says less
+				cards[i].Usual, _ = s.words(t.Lang)
+			}
+		})
 	}
+	compared.Wait()
 	return cards
 }
 
@@ -213,12 +227,17 @@ func slipperyWords(g *digest, n, of int) string {
 }
 
 func (p *portal) environmentCard(c *card, g *digest) {
-	air, ok := g.spread("air_temperature")
-	if !ok {
+	air, hasAir := g.spread("air_temperature")
+	dust, hasDust := g.spread("pm2_5")
+	switch {
+	case hasAir:
+		c.Key, c.KeyName = g.print(air.low, air.mean), g.say("Lufttemperatur im Mittel", "mean air temperature")
+	case hasDust:
+		c.Key, c.KeyName = g.print(dust.low, dust.mean), g.say("Feinstaub PM2,5 im Mittel", "mean particulates PM2.5")
+	default:
 		return
 	}
-	c.Key, c.KeyName = g.print(air.low, air.mean), g.say("Lufttemperatur im Mittel", "mean air temperature")
-	if dust, ok := g.spread("pm2_5"); ok {
+	if hasDust {
 		c.Sentences = append(c.Sentences, g.say("Feinstaub PM2,5 im Mittel %s, am meisten: %s.", "Particulates PM2.5 average %s, most: %s.",
 			g.print(dust.low, dust.mean), dust.high.station.Name))
 	}

@@ -17,17 +17,18 @@ type texts struct {
 	Topic    topicTexts
 	Status   statusTexts
 	Legal    legalTexts
+	Feedback feedbackTexts
 	Error    errorTexts
 }
 
 var german = texts{
 	Lang: "de", Other: "en", Site: germanSite, State: germanState, Home: germanHome, List: germanList, Station: germanStation,
-	Datasets: germanDatasets, Dataset: germanDataset, Topic: germanTopic, Status: germanStatus, Legal: germanLegal, Error: germanError,
+	Datasets: germanDatasets, Dataset: germanDataset, Topic: germanTopic, Status: germanStatus, Legal: germanLegal, Feedback: germanFeedback, Error: germanError,
 }
 
 var english = texts{
 	Lang: "en", Prefix: "/en", Other: "de", Site: englishSite, State: englishState, Home: englishHome, List: englishList, Station: englishStation,
-	Datasets: englishDatasets, Dataset: englishDataset, Topic: englishTopic, Status: englishStatus, Legal: englishLegal, Error: englishError,
+	Datasets: englishDatasets, Dataset: englishDataset, Topic: englishTopic, Status: englishStatus, Legal: englishLegal, Feedback: englishFeedback, Error: englishError,
 }
 
 func languages() []*texts { return []*texts{&german, &english} }

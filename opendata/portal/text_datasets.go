@@ -3,7 +3,7 @@ package portal
 type datasetsTexts struct {
 	Title, Description, Lead, Windows, Newest, Licence, Cite, CiteHint, None string
 	Interfaces, InterfacesHint, Files, FilesMore, Stations, Series, Things   string
-	Live, Describe, Catalogue                                                string
+	Live, Describe, Catalogue, Status                                        string
 }
 
 var germanDatasets = datasetsTexts{
@@ -13,7 +13,7 @@ var germanDatasets = datasetsTexts{
 	None:       "noch keine Werte",
 	Interfaces: "Schnittstellen", InterfacesHint: "Dieselben Werte für Programme, nur lesend:", Files: "Alle Dateien", FilesMore: "je Datensatz, Tag und Monat",
 	Stations: "Stationen mit letztem Wert", Series: "Zeitreihe einer Station, höchstens 31 Tage je Abruf", Things: "SensorThings API 1.1",
-	Live: "Ereignisse, sobald ein Wert da ist (Server-Sent Events)", Describe: "Beschreibung aller Schnittstellen", Catalogue: "Datenkatalog nach DCAT-AP.de",
+	Status: "Zustand der Stationen und Datensätze", Live: "Ereignisse, sobald ein Wert da ist (Server-Sent Events)", Describe: "Beschreibung aller Schnittstellen", Catalogue: "Datenkatalog nach DCAT-AP.de",
 }
 
 var englishDatasets = datasetsTexts{
@@ -23,5 +23,5 @@ var englishDatasets = datasetsTexts{
 	None:       "no values yet",
 	Interfaces: "Interfaces", InterfacesHint: "The same values for programs, for reading only:", Files: "All files", FilesMore: "by dataset, day and month",
 	Stations: "Stations with their last value", Series: "Time series of a station, at most 31 days a request", Things: "SensorThings API 1.1",
-	Live: "Events as soon as there is a value (server-sent events)", Describe: "Description of all interfaces", Catalogue: "Data catalogue by DCAT-AP.de",
+	Status: "State of stations and datasets", Live: "Events as soon as there is a value (server-sent events)", Describe: "Description of all interfaces", Catalogue: "Data catalogue by DCAT-AP.de",
 }

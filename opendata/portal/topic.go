@@ -9,13 +9,19 @@ import (
 	"modellregion/uplink"
 )
 
-// stationsPerTopic is how many stations a topic lists itself.
-const stationsPerTopic = 12
+const (
+	stationsPerTopic = 12              // that a topic lists itself
+	topicLimit       = 3 * time.Second // that a topic waits for its comparison
+)
 
-// topicView is a domain today: in words, by town and by station.
+// topicView is a domain today: in words, by hour, by town and by station.
 type topicView struct {
 	Card     card
 	Name     string
+	Compared string      // how it compares with what is usual, or why that is not known; empty without any data
+	Today    string      // of which day the chart is; empty without a comparison
+	Chart    *todayChart // nil without any data
+	Rankings []ranking
 	Stations []stationLine
 	Zone     string
 	All      link
@@ -33,7 +39,22 @@ func (p *portal) topic(r *http.Request, t *texts) (page, error) {
 	stations := only.of(p.stations().stations, now)
 	v := topicView{
 		Card: p.card(domain, t), Name: domainNames[domain].In(t.Lang), Zone: zone(now, t.Lang), MapURL: t.To("/" + only.query() + "#karte"),
-		All: link{fmt.Sprintf(t.Topic.All, number(float64(len(stations)), 0, t.Lang)), t.To("/stations" + only.query())},
+		All:      link{fmt.Sprintf(t.Topic.All, number(float64(len(stations)), 0, t.Lang)), t.To("/stations" + only.query())},
+		Rankings: p.rankings(domain, t),
+	}
+	if v.Card.Key != "" {
+		s, err := p.situation(r.Context(), domain, topicLimit)
+		if r.Context().Err() != nil {
+			return page{}, r.Context().Err()
+		}
+		v.Compared = t.Topic.UsualFailed
+		if err == nil {
+			v.Today, v.Chart = dayTitle(s, now, t), drawToday(s, t)
+			var known bool
+			if v.Compared, known = s.words(t.Lang); !known {
+				v.Compared = t.Topic.NoUsual
+			}
+		}
 	}
 	for _, s := range stations[:min(len(stations), stationsPerTopic)] {
 		v.Stations = append(v.Stations, p.line(s, t, now))
@@ -45,6 +66,6 @@ func (p *portal) topic(r *http.Request, t *texts) (page, error) {
 	}
 	return page{
 		Title: v.Name, Description: fmt.Sprintf(t.Topic.Description, v.Name), Area: areaTopics,
-		Trail: []link{{Text: v.Name}}, Styles: []string{"topic.css"}, Scripts: []string{"live.js"}, View: v,
+		Trail: []link{{Text: v.Name}}, Styles: []string{"level.css", "topic.css"}, Scripts: []string{"live.js"}, View: v,
 	}, nil
 }

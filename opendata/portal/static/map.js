@@ -1,159 +1,226 @@
-// Draws the stations. Without tiles the outline of the state and the names of
-// the towns are enough to find one's way.
-const L = window.L;
-const box = document.getElementById("map");
-const query = new URLSearchParams(location.search);
-const letters = new Map([...document.querySelectorAll(".legend [data-domain]")].map((e) => [e.dataset.domain, e.dataset.letter]));
-const marks = new Map(); // by station id
+// The map: stations as signs of their state, what to show of them, and how to
+// get there. The address of the page says what is shown, so that it can be
+// handed on.
+import { StationLayer } from "./map-layer.js";
+import { find, fold } from "./map-find.js";
 
-const map = L.map(box, { zoomControl: false, zoomSnap: 0.25, minZoom: 6, maxZoom: 18, attributionControl: false });
-L.control.zoom({ zoomInTitle: box.dataset.zoomIn, zoomOutTitle: box.dataset.zoomOut }).addTo(map);
-map.setView([51.45, 7.6], 8);
-if (box.dataset.tiles) {
+const L = window.L;
+const byId = (id) => document.getElementById(id);
+const box = byId("map");
+const words = box.dataset;
+const filter = byId("map-filter");
+const status = byId("map-status");
+const legends = [...document.querySelectorAll(".legend [data-domain]")];
+const names = new Map(); // of the levels, by domain
+const letters = new Map(legends.map((e) => [e.dataset.domain, e.dataset.letter]));
+for (const e of legends) names.set(e.dataset.domain, [...e.querySelectorAll(".level")].map((l) => l.textContent));
+const number = new Intl.NumberFormat(document.documentElement.lang).format;
+
+const map = L.map(box, { zoomControl: false, zoomSnap: 0.25, minZoom: 6, maxZoom: 18, attributionControl: false, scrollWheelZoom: false });
+L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
+// The wheel scrolls the page until somebody turns to the map.
+map.on("focus click", () => map.scrollWheelZoom.enable());
+map.on("blur", () => map.scrollWheelZoom.disable());
+if (words.tiles) {
   L.control.attribution({ prefix: false }).addTo(map);
-  const tiles = L.tileLayer(box.dataset.tiles, { maxZoom: 18, attribution: box.dataset.attribution });
-  tiles.once("tileload", () => box.classList.add("tiled"));
+  const tiles = L.tileLayer(words.tiles, { maxZoom: 18, attribution: words.attribution });
+  tiles.once("tileload", () => {
+    box.classList.add("tiled");
+    layer.setStyle(style());
+  });
   tiles.addTo(map);
 }
 
-function icon(station, size) {
-  const classes = ["station-mark", station.latest ? "" : "silent"];
-  return L.divIcon({
-    className: classes.join(" ").trim(),
-    iconSize: [size, size],
-    html: `<svg class="glyph ${station.domain}" viewBox="0 0 24 24" aria-hidden="true"><use href="#shape-${station.domain}"/><text x="12" y="16.4">${letters.get(station.domain) ?? ""}</text></svg>`,
-  });
+function style() {
+  const css = getComputedStyle(document.documentElement);
+  const token = (name) => css.getPropertyValue(name).trim();
+  return {
+    shapes: [...legends[0].querySelectorAll("path")].map((e) => e.getAttribute("d")),
+    colours: [0, 1, 2, 3, 4].map((l) => token(`--level-${l}`)),
+    card: token("--card"), ink: token("--ink"), land: token("--land"), onLevel: token("--on-level"),
+    font: "system-ui, sans-serif", names: !box.classList.contains("tiled"), number,
+  };
 }
 
-// From afar a town is one badge with the number of its stations.
-const near = 10;
+map.createPane("stations").style.zIndex = 450; // above outlines, below popups
+const layer = new StationLayer(style());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => layer.setStyle(style()));
 
-function markSize() {
-  return map.getZoom() < 12 ? 18 : 24;
+let stations = null; // columns, as the server has them
+let entries = []; // of the search
+let chosen = [];
+
+// What is shown.
+
+function choose() {
+  const { domain, municipality } = filter.elements;
+  const town = stations.towns.findIndex((t) => t.id === municipality.value);
+  const field = stations.domains.indexOf(domain.value);
+  chosen = [];
+  for (let i = 0; i < stations.id.length; i++) {
+    if ((field < 0 || stations.domain[i] === field) && (town < 0 || stations.town[i] === town)) chosen.push(i);
+  }
+  layer.choose(chosen);
+  box.dataset.shown = chosen.length;
+  for (const e of legends) e.hidden = Boolean(domain.value) && e.dataset.domain !== domain.value;
 }
 
-function switchDistance() {
-  box.classList.toggle("far", map.getZoom() < near);
-  box.classList.toggle("near", map.getZoom() >= near);
+function say(text) {
+  status.textContent = text;
 }
 
-function popup(station, town) {
+function showAll() {
+  const town = stations.towns.find((t) => t.id === filter.elements.municipality.value);
+  const places = chosen.map((i) => [stations.lat[i], stations.lon[i]]);
+  if (!places.length && town) places.push([town.lat, town.lon]);
+  if (!places.length) places.push(...stations.towns.map((t) => [t.lat, t.lon]));
+  if (places.length) map.fitBounds(L.latLngBounds(places).pad(0.05), { padding: [24, 24], maxZoom: 14 });
+}
+
+// The address: ?domain=…&municipality=…#map=zoom/lat/lon.
+
+function query() {
+  const { domain, municipality } = filter.elements;
+  const q = new URLSearchParams(Object.entries({ domain: domain.value, municipality: municipality.value }).filter(([, v]) => v)).toString();
+  return q && `?${q}`;
+}
+
+function remember() {
+  const { lat, lng } = map.getCenter();
+  history.replaceState(history.state, "", `${location.pathname}${query()}#map=${map.getZoom()}/${lat.toFixed(5)}/${lng.toFixed(5)}`);
+  byId("map-list").search = query();
+}
+
+function goToHash() {
+  const [zoom, lat, lon] = (/^#map=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)$/.exec(location.hash) ?? []).slice(1).map(Number);
+  if (![zoom, lat, lon].every(Number.isFinite) || Math.abs(lat) > 85 || Math.abs(lon) > 180) return false;
+  map.setView([lat, lon], Math.min(Math.max(zoom, 6), 18), { animate: false });
+  return true;
+}
+
+// What is at a place.
+
+function card(i) {
   const div = document.createElement("div");
-  const add = (tag, text) => div.appendChild(document.createElement(tag)).append(text);
-  add("strong", station.name);
-  add("span", town ?? station.municipality);
-  if (station.latest) add("b", station.latest.text);
+  const add = (tag, text, kind) => {
+    const e = div.appendChild(document.createElement(tag));
+    e.append(text);
+    if (kind) e.className = kind;
+  };
+  const domain = stations.domains[stations.domain[i]];
   const link = document.createElement("a");
-  link.href = box.dataset.station + encodeURIComponent(station.id);
-  link.textContent = box.dataset.open;
-  div.append(link);
+  link.href = words.station + encodeURIComponent(stations.id[i]);
+  link.append(stations.name[i]);
+  add("strong", link);
+  add("span", stations.towns[stations.town[i]]?.name ?? "");
+  if (stations.value[i]) add("b", stations.value[i]);
+  const sign = legends.find((e) => e.dataset.domain === domain)?.querySelectorAll(".level")[stations.level[i]];
+  if (sign) div.append(sign.cloneNode(true));
   return div;
 }
 
-function shown(station) {
-  const domain = query.get("domain");
-  const town = query.get("municipality");
-  return (!domain || domain === station.domain) && (!town || town === station.municipality);
+function popup(of, at) {
+  const div = document.createElement("div");
+  div.append(...of.map(card));
+  L.popup({ maxHeight: 240 }).setLatLng(at).setContent(div).openOn(map);
 }
 
-let towns = new Map();
+function showStation(i) {
+  map.setView([stations.lat[i], stations.lon[i]], Math.max(map.getZoom(), 16), { animate: false });
+  popup([i], [stations.lat[i], stations.lon[i]]);
+}
 
-function draw(stations) {
-  const seen = new Set();
-  for (const station of stations.filter(shown)) {
-    seen.add(station.id);
-    const known = marks.get(station.id);
-    if (known) {
-      if (!known.station.latest !== !station.latest) known.layer.setIcon(icon(station, markSize()));
-      known.station = station;
-      continue;
-    }
-    const mark = { station };
-    mark.layer = L.marker([station.lat, station.lon], { icon: icon(station, markSize()), keyboard: false, riseOnHover: true })
-      .bindPopup(() => popup(mark.station, towns.get(mark.station.municipality)?.name), { closeButton: true })
-      .addTo(map);
-    marks.set(station.id, mark);
+map.on("click", (e) => {
+  const hit = layer.at(e.layerPoint, L.Browser.touch ? 12 : 4);
+  if (hit?.cluster) map.fitBounds(layer.boundsOf(hit.cluster).pad(0.2), { maxZoom: Math.max(map.getZoom() + 2, 15) });
+  else if (hit) popup(hit.stations, [stations.lat[hit.stations[0]], stations.lon[hit.stations[0]]]);
+});
+map.on("mousemove", (e) => {
+  box.classList.toggle("pointing", Boolean(layer.at(e.layerPoint, 4)));
+});
+
+// Search and the place where one is.
+
+function setUpFind() {
+  const add = (kind, index, text, note) => ({ kind, index, text, note, folded: fold(`${text} ${note}`) });
+  entries = stations.towns.map((t, i) => add("town", i, t.name, words.town));
+  for (let i = 0; i < stations.id.length; i++) entries.push(add("station", i, stations.name[i], stations.towns[stations.town[i]]?.name ?? ""));
+}
+
+find(byId("map-find"), byId("map-found"), () => entries, (entry) => {
+  if (entry.kind === "town") {
+    const town = stations.towns[entry.index];
+    map.setView([town.lat, town.lon], 13, { animate: false });
+    return;
   }
-  for (const [id, mark] of marks) {
-    if (!seen.has(id)) {
-      mark.layer.remove();
-      marks.delete(id);
-    }
+  if (!chosen.includes(entry.index)) {
+    filter.reset();
+    for (const e of filter.querySelectorAll("select")) e.value = "";
+    choose();
   }
-  for (const [id, town] of towns) badge(id, town);
-}
+  showStation(entry.index);
+}, (n) => say(n ? `${n} ${words.findCount}` : words.findNone));
 
-function badge(id, town) {
-  const count = [...marks.values()].filter((m) => m.station.municipality === id).length;
-  if (count === town.count) return;
-  town.count = count;
-  town.badge?.remove();
-  if (!count) return;
-  const size = count < 10 ? 28 : count < 1000 ? 36 : 48;
-  const text = document.createElement("span");
-  text.textContent = new Intl.NumberFormat(document.documentElement.lang).format(count);
-  town.badge = L.marker(town, { icon: L.divIcon({ className: "badge", iconSize: [size, size], html: text }), keyboard: false, title: town.name })
-    .on("click", () => show(id))
-    .addTo(map);
-}
+byId("map-near").addEventListener("click", () => {
+  say(words.nearBusy);
+  navigator.geolocation.getCurrentPosition(
+    ({ coords }) => {
+      const here = [coords.latitude, coords.longitude];
+      say(words.you);
+      map.setView(here, 14, { animate: false });
+      L.popup().setLatLng(here).setContent(document.createTextNode(words.you)).openOn(map);
+    },
+    () => say(words.nearFailed),
+    { timeout: 15_000, maximumAge: 60_000 },
+  );
+});
+byId("map-near").hidden = !navigator.geolocation;
 
-function bounds(municipality) {
-  const points = [...marks.values()].filter((m) => !municipality || m.station.municipality === municipality).map((m) => m.layer.getLatLng());
-  if (municipality && !points.length && towns.has(municipality)) points.push(towns.get(municipality));
-  return points.length ? L.latLngBounds(points) : null;
-}
+filter.addEventListener("change", () => {
+  if (!stations) return;
+  choose();
+  showAll();
+  remember();
+  say(`${number(chosen.length)} ${words.shownAs}`);
+});
+filter.addEventListener("submit", (e) => e.preventDefault());
+for (const e of filter.querySelectorAll("button, a")) e.hidden = true; // what is chosen is shown at once
+byId("map-tools").hidden = false;
 
-function show(municipality) {
-  const to = bounds(municipality);
-  if (to) map.fitBounds(municipality ? to : to.pad(0.2), { padding: [24, 24], maxZoom: 13 });
-}
+// Data.
 
-function townButtons() {
-  const nav = document.getElementById("towns");
-  const add = (text, id) => {
-    const button = nav.appendChild(document.createElement("button"));
-    button.type = "button";
-    button.textContent = text;
-    button.addEventListener("click", () => show(id));
-  };
-  add(box.dataset.region, "");
-  for (const [id, town] of towns) {
-    add(town.name, id);
-    const name = document.createElement("span");
-    name.textContent = town.name;
-    L.marker(town, { icon: L.divIcon({ className: "", iconSize: [0, 0] }), keyboard: false, interactive: false })
-      .bindTooltip(name, { permanent: true, direction: "right", offset: [18, 0], className: "town" })
-      .addTo(map);
-  }
-}
+let loaded = "";
 
 async function load() {
+  const url = document.querySelector("#map-data [data-url]").dataset.url;
+  if (url === loaded) return false;
   try {
-    const answer = await fetch(box.dataset.stations);
-    return answer.ok ? await answer.json() : null;
+    const answer = await fetch(url);
+    if (!answer.ok) return false;
+    stations = await answer.json();
   } catch {
-    return null;
+    return false; // offline: what is drawn stays
   }
+  loaded = url;
+  layer.setStations({ ...stations, letter: stations.domain.map((d) => letters.get(stations.domains[d]) ?? "") });
+  choose();
+  setUpFind();
+  return true;
 }
 
-fetch(box.dataset.outline).then((a) => a.json()).then((outline) => {
+// The outline of the state is there before the tiles, and where none come.
+fetch(words.outline).then((a) => a.json()).then((outline) => {
   L.polygon(outline, { className: "land", interactive: false, smoothFactor: 0.5, stroke: true }).addTo(map).bringToBack();
 });
-
-const first = await load();
-if (first) {
-  towns = new Map(first.municipalities.map((m) => [m.id, { name: m.name, lat: m.lat, lng: m.lon }]));
-  draw(first.stations);
-  townButtons();
-  show(query.get("municipality"));
+const linked = goToHash();
+if (!linked) map.setView([51.45, 7.6], 8);
+layer.addTo(map);
+if (await load()) {
+  if (linked) box.scrollIntoView();
+  else showAll();
 }
-switchDistance();
-map.on("zoomend", () => {
-  switchDistance();
-  for (const { station, layer } of marks.values()) layer.setIcon(icon(station, markSize()));
-});
-document.addEventListener("modellregion:refreshed", async () => {
-  const next = await load();
-  if (next) draw(next.stations);
-});
+map.on("moveend", remember);
+window.addEventListener("hashchange", goToHash);
+document.addEventListener("modellregion:refreshed", load);
+performance.mark("map-shown");
 box.dataset.ready = "true";
