@@ -14,14 +14,14 @@ import (
 const axeFile = "testdata/axe/node_modules/axe-core/axe.min.js"
 
 // axeRules returns the script with the rules of accessibility. The test skips
-// without it, and fails under CI.
+// without it, and fails under CI, unless that says that it cannot be had.
 func axeRules(t *testing.T) string {
 	t.Helper()
 	rules, err := os.ReadFile(axeFile)
 	switch {
 	case err == nil:
 		return string(rules)
-	case os.Getenv("CI") == "true":
+	case os.Getenv("CI") == "true" && os.Getenv("WITHOUT_AXE") == "":
 		t.Fatalf("axe-core is missing: %v", err)
 	}
 	t.Skip("axe-core is missing: run npm ci in testdata/axe")
