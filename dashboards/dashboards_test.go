@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"modellregion/devices"
 	"modellregion/internal/influx"
+	"modellregion/opendata"
 	"modellregion/uplink"
 )
 
@@ -141,102 +143,235 @@ func TestPanels(t *testing.T) {
 	}
 }
 
+// With a public page each dashboard leads to what the public sees of the same,
+// and each station to its own page; without one nothing leads nowhere.
 func TestPublicLink(t *testing.T) {
-	ds, err := All(Options{DataSourceUID: "elsewhere", PublicURL: "https://daten.example.org/"})
+	ds, err := All(Options{DataSourceUID: "elsewhere", OpenDataSourceUID: "elsewhere_open", PublicURL: "https://daten.example.org/"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range ds {
-		if !bytes.Contains(d.JSON, []byte(`"url": "https://daten.example.org/"`)) {
-			t.Errorf("%s has no link to the public page", d.Title)
+	for i, d := range ds {
+		page := map[string]string{
+			uidTraffic: "/dataset/verkehr", uidCounter: "/station/${station}", uidEnergy: "/dataset/spannungsqualitaet", uidTransformer: "/station/${station}",
+			uidRoad: "/dataset/strassenzustand", uidEnvironment: "/dataset/umwelt", uidRadio: "/", uidPlatform: "/",
+		}[d.UID]
+		if !bytes.Contains(d.JSON, []byte(`"url": "https://daten.example.org`+page+`"`)) {
+			t.Errorf("%s has no link to the public page %s", d.Title, page)
 		}
-		if bytes.Contains(d.JSON, []byte(DataSourceUID)) || !bytes.Contains(d.JSON, []byte(`"uid": "elsewhere"`)) {
-			t.Errorf("%s does not use the data source asked for", d.Title)
+		single := d.UID == uidCounter || d.UID == uidTransformer
+		stations := bytes.Contains(d.JSON, []byte(`"url": "https://daten.example.org/station/${__`))
+		if ofStations := d.UID != uidRadio && d.UID != uidPlatform && !single; stations != ofStations {
+			t.Errorf("%s: stations lead to their public pages: %v, want %v", d.Title, stations, ofStations)
+		}
+		for _, uid := range []string{DataSourceUID, OpenDataSourceUID} {
+			if bytes.Contains(d.JSON, []byte(`"`+uid+`"`)) {
+				t.Errorf("%s does not use the data sources asked for, but %s", d.Title, uid)
+			}
+		}
+		if without := all(t)[i].JSON; bytes.Contains(without, []byte("/dataset/")) || bytes.Contains(without, []byte("/station/")) {
+			t.Errorf("%s leads to a public page that there is not", d.Title)
 		}
 	}
 }
 
-func TestSurfaceStates(t *testing.T) {
-	q, _ := devices.Lookup("surface_state")
-	for code, s := range codes() {
-		if s.text == "" || s.color == "" {
-			t.Errorf("code %d (%s) has the text %q and the colour %q", code, q.Categories[code], s.text, s.color)
+// Links between the dashboards lead to one that there is.
+func TestLinks(t *testing.T) {
+	uids := map[string]bool{}
+	for _, d := range all(t) {
+		uids[d.UID] = true
+	}
+	led := map[string]bool{}
+	for _, d := range all(t) {
+		for _, m := range regexp.MustCompile(`/d/([a-z-]+)`).FindAllStringSubmatch(string(d.JSON), -1) {
+			led[m[1]] = true
+			if !uids[m[1]] {
+				t.Errorf("%s leads to %s, which there is not", d.Title, m[1])
+			}
 		}
 	}
-	// The count of slippery places takes the codes from slush on.
-	for code, category := range q.Categories {
-		slippery := slices.Contains([]string{"slush", "snow", "ice", "hoarfrost"}, category)
-		if slippery != (code >= 4) {
-			t.Errorf("%s has the code %d", category, code)
+	for _, uid := range []string{uidCounter, uidTransformer} {
+		if !led[uid] {
+			t.Errorf("nothing leads to %s", uid)
+		}
+	}
+}
+
+// A region may have datasets of other names.
+func TestDatasets(t *testing.T) {
+	own := opendata.Defaults()[0]
+	own.ID = "strassenverkehr"
+	ds, err := All(Options{Datasets: &[]opendata.Dataset{own}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(ds[0].JSON, []byte(`FROM \"strassenverkehr\"`)) || bytes.Contains(ds[0].JSON, []byte(`FROM \"verkehr\"`)) {
+		t.Error("the dashboard reads another dataset than the region has")
+	}
+}
+
+// Every code of a category that is shown has a text and a colour.
+func TestStates(t *testing.T) {
+	for category, states := range map[string]func() []dashboard.ValueMapping{
+		"surface_state":   func() []dashboard.ValueMapping { m, _ := surfaceStates(); return m },
+		"traffic_state":   func() []dashboard.ValueMapping { m, _ := trafficStates(); return m },
+		"voltage_quality": verdictStates,
+	} {
+		q, _ := devices.Lookup(category)
+		shown := states()[0].ValueMap.Options
+		for code, name := range q.Categories {
+			if s, ok := shown[strconv.Itoa(code)]; !ok || *s.Text == "" || *s.Color == "" {
+				t.Errorf("%s: code %d (%s) is shown as %+v", category, code, name, s)
+			}
+		}
+	}
+	// Counts and conditions take codes from a name on.
+	for category, names := range map[string]struct {
+		first int
+		of    []string
+	}{
+		"surface_state": {4, []string{"slush", "snow", "ice", "hoarfrost"}},
+		"traffic_state": {jammed, []string{"slow", "congested"}},
+	} {
+		q, _ := devices.Lookup(category)
+		for code, name := range q.Categories {
+			if slices.Contains(names.of, name) != (code >= names.first) {
+				t.Errorf("%s: %s has the code %d", category, name, code)
+			}
 		}
 	}
 }
 
 var (
-	identifier = regexp.MustCompile(`"([^"]+)"`)
-	alias      = regexp.MustCompile(`AS "([^"]+)"`)
-	from       = regexp.MustCompile(`FROM "([^"]+)"`)
+	quotedNames = regexp.MustCompile(`"([^"]+)"`)
+	givenNames  = regexp.MustCompile(`AS "([^"]+)"`)
+	sourceNames = regexp.MustCompile(`FROM ((?:"[^"]+"(?:, )?)+)`)
 )
 
-// Every name in a query is one that ingest writes. Grafana would answer an
-// unknown one with no rows and no error.
+// Every name in a query is one that is stored. Grafana would answer an unknown
+// one with no rows and no error.
 func TestNames(t *testing.T) {
-	tags := []string{influx.TagDevice, influx.TagStation, influx.TagMunicipality, influx.TagChannel}
 	used := map[string]bool{}
 	for _, d := range all(t) {
-		qs, err := Queries(d)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, q := range qs {
-			for _, name := range unknownNames(q.InfluxQL, tags, used) {
+		for _, q := range queriesOf(t, d) {
+			for _, name := range unknownNames(q, used) {
 				t.Errorf("%s, %s: no %q in storage: %s", d.Title, q.Panel, name, q.InfluxQL)
 			}
 		}
 	}
-	for _, name := range strings.Fields(`vehicle_count vehicle_count_truck speed_mean occupancy voltage current
-		power_active power_apparent frequency energy_import energy_export load surface_temperature freezing_temperature
-		surface_state water_film ice_fraction friction air_temperature relative_humidity air_pressure pm10 pm2_5 no2
-		noise_laeq wind_speed wind_direction precipitation battery_voltage`) {
+	for _, name := range strings.Fields(`vehicle_count vehicle_count_truck speed_mean occupancy traffic_state.mode voltage current
+		power_active power_apparent frequency energy_import energy_export load voltage_quality.mode voltage_within.mean voltage_unbalance.mean
+		voltage_unbalance_quality.mode frequency_quality.mode surface_temperature freezing_temperature
+		surface_state water_film ice_fraction friction roughness_iri air_temperature relative_humidity air_pressure pm10 pm2_5 no2 o3
+		noise_laeq wind_speed wind_direction precipitation battery_voltage battery_level
+		rssi snr dr f_cnt silent last_heard message why coverage lag_p95 lag_p50 uplinks outbox disk_free behind`) {
 		if !used[name] {
 			t.Errorf("no panel shows %s", name)
 		}
 	}
-	bad := `SELECT mean("speed_mean") AS "v" FROM "energy" WHERE "municipalty" = 'x'`
-	if got := unknownNames(bad, tags, used); !slices.Equal(got, []string{"speed_mean", "municipalty"}) {
-		t.Errorf("names wrong in %s: %q", bad, got)
+	for _, bad := range []struct {
+		q    Query
+		want []string
+	}{
+		{Query{Source: DataSourceUID, InfluxQL: `SELECT mean("speed_mean") AS "v" FROM "energy" WHERE "municipalty" = 'x'`}, []string{"speed_mean", "municipalty"}},
+		{Query{Source: OpenDataSourceUID, InfluxQL: `SELECT mean("voltage.sum") FROM "energienetz" WHERE "window" = '1h' AND "device" = 'x'`}, []string{"voltage.sum", "device"}},
+		{Query{Source: OpenDataSourceUID, InfluxQL: `SELECT mean("no2.mean") FROM "verkehr"`}, []string{"no2.mean"}},
+		{Query{Source: DataSourceUID, InfluxQL: `SELECT mean("rssi") FROM "radio" GROUP BY "station"`}, []string{"station"}},
+		{Query{Source: DataSourceUID, InfluxQL: `SELECT 1`}, []string{"no FROM"}},
+	} {
+		if got := unknownNames(bad.q, used); !slices.Equal(got, bad.want) {
+			t.Errorf("names wrong in %s: %q, want %q", bad.q.InfluxQL, got, bad.want)
+		}
 	}
 }
 
-func unknownNames(q string, tags []string, used map[string]bool) []string {
-	m := from.FindStringSubmatch(q)
-	if m == nil {
+// unknownNames finds the names in a query that are neither stored in what it
+// reads nor given by itself.
+func unknownNames(q Query, used map[string]bool) []string {
+	from := sourceNames.FindAllStringSubmatch(q.InfluxQL, -1)
+	if len(from) == 0 {
 		return []string{"no FROM"}
 	}
-	known := append([]string{m[1]}, tags...)
-	for _, a := range alias.FindAllStringSubmatch(q, -1) {
-		known = append(known, a[1])
-	}
-	switch domain := uplink.Domain(m[1]); {
-	case m[1] == influx.MeasurementPlace:
-		known = append(known, influx.FieldLat, influx.FieldLon, influx.TagDomain)
-	case !domain.Valid():
-		return m[1:]
-	default:
-		for _, quantity := range devices.Quantities() {
-			if quantity.Domain == domain || quantity.Domain == devices.Health {
-				known = append(known, quantity.Name)
+	var known []string
+	for _, f := range from {
+		for _, m := range quotedNames.FindAllStringSubmatch(f[1], -1) {
+			fields := rawNames(m[1])
+			if q.Source == OpenDataSourceUID {
+				fields = openNames(m[1])
 			}
+			if fields != nil {
+				known = append(known, m[1])
+			}
+			known = append(known, fields...)
 		}
 	}
+	for _, a := range givenNames.FindAllStringSubmatch(q.InfluxQL, -1) {
+		known = append(known, a[1])
+	}
 	var unknown []string
-	for _, name := range identifier.FindAllStringSubmatch(q, -1) {
+	for _, name := range quotedNames.FindAllStringSubmatch(q.InfluxQL, -1) {
 		used[name[1]] = true
 		if !slices.Contains(known, name[1]) {
 			unknown = append(unknown, name[1])
 		}
 	}
 	return unknown
+}
+
+// rawNames are the tags and fields of a measurement of bucket raw, nil of one
+// that there is not.
+func rawNames(measurement string) []string {
+	place := []string{influx.TagDevice, influx.TagStation, influx.TagMunicipality}
+	switch measurement {
+	case influx.MeasurementPlace:
+		return append(place, influx.TagDomain, influx.TagName, influx.FieldLat, influx.FieldLon)
+	case influx.MeasurementRadio:
+		return []string{influx.TagDevice, influx.TagGateway, influx.FieldRSSI, influx.FieldSNR, influx.FieldDR, influx.FieldFCnt, influx.FieldLost}
+	case influx.MeasurementQuality:
+		return append(place, influx.TagChannel, influx.TagMark, influx.TagQuantity, influx.FieldValue, influx.FieldPrevious)
+	case influx.MeasurementHealth:
+		return []string{influx.TagSender, influx.TagID, influx.TagEdge, influx.TagDomain, influx.TagStation, influx.TagMunicipality,
+			influx.FieldSilent, influx.FieldInterval, influx.FieldLastHeard}
+	case influx.MeasurementDeadLetter:
+		return []string{influx.TagEdge, influx.TagReason, influx.FieldMessage, influx.FieldWhy, influx.FieldDevice, influx.FieldTopic}
+	case influx.MeasurementPlatform:
+		return []string{influx.TagRole, influx.TagInstance, influx.TagEdge, influx.TagGateway,
+			influx.FieldUplinks, influx.FieldReadings, influx.FieldShed, influx.FieldWriteErrors, influx.FieldWindows, influx.FieldRequests, influx.FieldRefused,
+			influx.FieldLag, influx.FieldLagMedian, influx.FieldQueue, influx.FieldStoreOK, influx.FieldBehind, influx.FieldMemory, influx.FieldDiskFree, influx.FieldDiskSize,
+			influx.FieldOnline, influx.FieldOutbox, influx.FieldUndated, influx.FieldGivenUp, influx.FieldDiskOK,
+			influx.FieldReceived, influx.FieldReceivedOK, influx.FieldSent, influx.FieldAcked}
+	}
+	domain := uplink.Domain(measurement)
+	if !domain.Valid() {
+		return nil
+	}
+	all := append(place, influx.TagChannel)
+	for _, q := range devices.Quantities() {
+		if (q.Domain == domain || q.Domain == devices.Health) && !q.Derived {
+			all = append(all, q.Name)
+		}
+	}
+	return all
+}
+
+// openNames are the tags and fields of a dataset.
+func openNames(dataset string) []string {
+	all := []string{influx.TagStation, influx.TagChannel, influx.TagWindow, influx.FieldCount, influx.FieldCoverage}
+	ofKind := map[devices.Kind][]string{
+		devices.Gauge: {influx.FieldMean, influx.FieldMin, influx.FieldMax}, devices.Count: {influx.FieldSum}, devices.Meter: {influx.FieldSum}, devices.Category: {influx.FieldMode},
+	}
+	for _, d := range opendata.Defaults() {
+		if d.ID != dataset {
+			continue
+		}
+		for _, name := range d.Quantities {
+			q, _ := devices.Lookup(name)
+			for _, field := range append(ofKind[q.Kind], influx.FieldCount, influx.FieldCoverage) {
+				all = append(all, name+"."+field)
+			}
+		}
+		return all
+	}
+	return nil
 }
 
 func TestExpand(t *testing.T) {

@@ -16,55 +16,10 @@ import (
 	"modellregion/uplink"
 )
 
-func TestQueries(t *testing.T) {
+// What the numbers on the panels are, where a query does more than select.
+func TestNumbers(t *testing.T) {
 	to := time.Now().UTC().Truncate(time.Minute)
 	db := filled(t, to)
-	t.Run("rows", func(t *testing.T) { testRows(t, db, to) })
-	t.Run("numbers", func(t *testing.T) { testNumbers(t, db, to) })
-}
-
-// Every query of every panel and variable answers with rows when each kind of
-// device has reported for a day, for all stations and for a choice of them.
-func testRows(t *testing.T, db database, to time.Time) {
-	choices := map[string]map[string]string{
-		"all":     {"municipality": Every, "station": Every},
-		"several": {"municipality": Values("soest", "aachen"), "station": Values("traffic-1", "energy-1", "energy-2", "road-1", "environment-1")},
-		"one":     {"municipality": Values("soest"), "station": "[a-z]+-1"},
-	}
-	for name, vars := range choices {
-		for _, d := range all(t) {
-			qs, err := Queries(d)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(qs) < 20 {
-				t.Errorf("%s has %d queries only", d.Title, len(qs))
-			}
-			for _, q := range qs {
-				if name == "one" && (strings.Contains(q.InfluxQL, `"load"`) || strings.Contains(q.InfluxQL, `"power_apparent"`)) {
-					continue // the transformer is the second station
-				}
-				expanded := q.Expand(vars, to.Add(-24*time.Hour), to)
-				if n := db.query(t, expanded).values(); n == 0 {
-					t.Errorf("%s (%s), %s %s: no values: %s", d.Title, name, q.Panel, q.RefID, expanded)
-				}
-			}
-		}
-	}
-	none := map[string]string{"municipality": Values("soe.t"), "station": Every}
-	qs, err := Queries(all(t)[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, q := range qs[1:] { // the first lists the municipalities
-		if got := db.query(t, q.Expand(none, to.Add(-time.Hour), to)); got.values() > 0 {
-			t.Errorf("%s: values for a municipality that does not exist: %v", q.Panel, got)
-		}
-	}
-}
-
-// What the numbers on the panels are, where a query does more than select.
-func testNumbers(t *testing.T, db database, to time.Time) {
 	tests := []struct {
 		dashboard, panel, refID string
 		station, column         string
@@ -73,19 +28,23 @@ func testNumbers(t *testing.T, db database, to time.Time) {
 		// 20 cars at 30 km/h and 10 at 60 km/h a minute, on both of 2 stations.
 		{"Verkehr Leitstand", "Verkehrsstärke", "A", "", "sum", 2 * 30 * 60},
 		{"Verkehr Leitstand", "Mittlere Geschwindigkeit", "A", "", "sum_sum", 40},
-		{"Verkehr Leitstand", "Langsamste Zählstelle", "A", "", "min", 40},
 		{"Verkehr Leitstand", "Schwerverkehr", "A", "", "sum_sum", 0.1},
 		{"Verkehr Leitstand", "Höchste Belegung", "A", "", "max", 0.25},
 		{"Verkehr Leitstand", "Meldende Zählstellen", "A", "", "count", 2},
-		{"Verkehr Leitstand", "Verkehrslage", "B", "traffic-1", "pace", 1 / 40.0},
-		{"Verkehr Leitstand", "Verkehrslage", "C", "traffic-1", "frei", 60},
+		{"Verkehr Leitstand", "Verkehrslage", "B", "traffic-1", "Geschwindigkeit", 40},
+		{"Verkehr Leitstand", "Verkehrslage", "C", "traffic-1", "Stärke", 30 * 60},
+		// One is congested, the other free; of 7 quarters of an hour 3 were slow.
+		{"Verkehr Leitstand", "Stau und zäher Verkehr", "A", "", "sum", 1},
+		{"Verkehr Leitstand", "Verkehrslage", "D", "traffic-1", "Verkehrslage", 4},
+		{"Verkehr Leitstand", "Stau und zäher Verkehr der letzten 24 Stunden", "B", "traffic-1", "Dauer", 0.75},
+		{"Verkehr Leitstand", "Stau und zäher Verkehr der letzten 24 Stunden", "C", "traffic-1", "schlimmstens", 4},
 		// l1 230 V, l2 231 V, l3 200 V at one station and 232 V at the other.
 		{"Energienetz", "Niedrigste Spannung", "A", "", "min", 200},
 		{"Energienetz", "Höchste Spannung", "A", "", "max", 232},
 		{"Energienetz", "Phasen außerhalb ±10 %", "A", "", "sum", 1},
 		{"Energienetz", "Spannung im Netz", "B", "energy-1", "Abweichung", 30 / 2.3},
-		{"Energienetz", "Spannungsqualität je Messstelle", "C", "energy-1", "Im Band", 2 / 3.0},
-		{"Energienetz", "Spannungsqualität je Messstelle", "C", "energy-2", "Im Band", 1},
+		{"Energienetz", "Letzte 24 Stunden, auch nicht öffentliche Messstellen", "D", "energy-1", "im Band", 2 / 3.0},
+		{"Energienetz", "Letzte 24 Stunden, auch nicht öffentliche Messstellen", "D", "energy-2", "im Band", 1},
 		// 1000 W on l1 and l2, 400 W fed in on l3, at one station.
 		{"Energienetz", "Bezug jetzt", "A", "", "sum", 2000},
 		{"Energienetz", "Einspeisung jetzt", "A", "", "sum", 400},
@@ -98,12 +57,31 @@ func testNumbers(t *testing.T, db database, to time.Time) {
 		// 50 and 60 dB in turn are 57.4 dB of energy, not 55.
 		{"Umwelt", "Lauteste Station, 1 Stunde", "A", "", "max", 10 * math.Log10((1e5+1e6)/2)},
 		{"Umwelt", "Meister Niederschlag, 24 Stunden", "A", "", "max", 14.4},
+		// Days with 50, 50.1 and 49.9, hours with 200 and 201 µg/m³.
+		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "B", "environment-1", "Tage PM10 > 50", 1},
+		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "C", "environment-1", "Stunden NO₂ > 200", 1},
+		// Verdicts of three phases of the running week and of that before it.
+		{"Energienetz", "Urteil der Woche", "B", "energy-1", "Spannung", 2},
+		{"Energienetz", "Urteil der Woche", "C", "energy-1", "im Band", 93},
+		{"Energienetz", "Urteil der Woche", "F", "energy-1", "Vorwoche", 4},
+		// Hours with 79.9, 80 and 120 %.
+		{"Energienetz Transformator", "Stunden ab 80 %, letzte 30 Tage", "A", "", "sum", 2},
+		// A frame in ten minutes at DR5, by two gateways.
+		{"Funknetz", "Empfänge", "A", "", "count", 12},
+		{"Funknetz", "Gehörte Geräte", "A", "", "count", 1},
+		{"Funknetz", "Hörende Gateways", "A", "", "count", 2},
+		{"Funknetz", "Höchste Sendezeit eines Geräts", "A", "", "max", 6 * 0.07 / 36},
+		{"Funknetz", "Verlorene Rahmen", "A", "", "sum", 12},
+		{"Funknetz", "Schlechteste Geräte der letzten 6 Stunden", "C", "", "empfangen", 36},
+		{"Plattform", "Uplinks je Sekunde", "A", "", "sum", 10},
+		{"Plattform", "Platte frei", "A", "", "min", 0.3},
+		{"Plattform", "Vollständigkeit der offenen Daten, letzte 7 Tage", "D", "", "umwelt", 0.75},
 	}
 	for _, test := range tests {
 		q := find(t, test.dashboard, test.panel, test.refID)
 		to := to.Add(30 * time.Second) // between two reports, so that the range holds whole intervals
-		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every}, to.Add(-24*time.Hour), to)
-		got, ok := db.query(t, expanded).value(test.station, test.column)
+		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every, "stations": Every, "devices": Every, "gateway": Every, "edge": Every}, to.Add(-24*time.Hour), to)
+		got, ok := db.ask(t, q.Source, expanded).value(test.station, test.column)
 		if !ok || math.Abs(got-test.want) > 0.001*math.Max(1, math.Abs(test.want)) {
 			t.Errorf("%s, %s %s %s: got %v (found: %v), want %v: %s",
 				test.dashboard, test.panel, test.refID, test.station, got, ok, test.want, expanded)
@@ -191,13 +169,54 @@ func filled(t *testing.T, to time.Time) database {
 		}
 		put(uplink.Traffic, to, "", "battery_voltage=3.6")
 	}
-	db.store(t, lines.String())
+	for at := from; at.Before(end); at = at.Add(10 * time.Minute) {
+		for _, gateway := range []string{"a", "b"} {
+			fmt.Fprintf(&lines, "%s,%s=%016x,%s=%s rssi=-90,snr=5,dr=5,f_cnt=%d %d\n", influx.MeasurementRadio, influx.TagDevice, 1, influx.TagGateway, gateway,
+				at.Unix()/600, at.UnixMilli())
+		}
+		fmt.Fprintf(&lines, "%s,%s=%016x,%s=road-1,%s=soest,%s=gap value=2 %d\n", influx.MeasurementQuality, influx.TagDevice, 1,
+			influx.TagStation, influx.TagMunicipality, influx.TagMark, at.UnixMilli())
+	}
+	for at := from; at.Before(end); at = at.Add(time.Minute) {
+		fmt.Fprintf(&lines, "%s,%s=%s,%s=h uplinks=600,disk_free=3,disk_size=10 %d\n", influx.MeasurementPlatform,
+			influx.TagRole, influx.RoleProcess, influx.TagInstance, at.UnixMilli())
+	}
+	db.store(t, influx.Raw, lines.String())
+	db.store(t, influx.Open, windowsOf(to))
 	return db
 }
 
-func (db database) store(t *testing.T, lines string) {
+// windowsOf are some windows of bucket open.
+func windowsOf(to time.Time) string {
+	var lines strings.Builder
+	put := func(dataset, tags, window string, ago time.Duration, fields string) {
+		fmt.Fprintf(&lines, "%s,%s,%s=%s %s %d\n", dataset, tags, influx.TagWindow, window, fields, to.Add(-ago).UnixMilli())
+	}
+	for i, state := range []int{4, 3, 4, 2, 1, 0, 1} {
+		put("verkehr", "station=traffic-1", "15m", time.Duration(2*i+3)*10*time.Minute-time.Minute, fmt.Sprintf("traffic_state.mode=%d", state))
+		put("verkehr", "station=traffic-2", "15m", time.Duration(2*i+3)*10*time.Minute-time.Minute, "traffic_state.mode=1")
+	}
+	const day = 24 * time.Hour
+	for i, v := range []float64{50, 50.1, 49.9} {
+		put("umwelt", "station=environment-1", "1d", time.Duration(i+1)*day, fmt.Sprintf("pm10.mean=%g,no2.mean=20,pm2_5.mean=9", v))
+	}
+	hour := to.Sub(to.Add(-3 * time.Hour).Truncate(time.Hour)) // both in one hour
+	put("umwelt", "station=environment-1", "1h", hour, "no2.mean=200,coverage=0.5")
+	put("umwelt", "station=environment-1", "1h", hour-time.Minute, "no2.mean=201,air_temperature.coverage=1")
+	for i, verdict := range []int{1, 2, 1} {
+		phase := fmt.Sprintf("station=energy-1,channel=l%d", i+1)
+		put("spannungsqualitaet", phase, "1w", 3*day, fmt.Sprintf("voltage_quality.mode=%d,voltage_within.mean=%d", verdict, 93+i))
+		put("spannungsqualitaet", phase, "1w", 10*day, fmt.Sprintf("voltage_quality.mode=%d,voltage_within.mean=%d", verdict+2, 93+i))
+	}
+	for i, load := range []float64{79.9, 80, 120} {
+		put("energienetz", "station=energy-2", "1h", time.Duration(i+1)*time.Hour, fmt.Sprintf("load.mean=%g", load))
+	}
+	return lines.String()
+}
+
+func (db database) store(t *testing.T, bucket, lines string) {
 	t.Helper()
-	req, err := http.NewRequest(http.MethodPost, db.url+"/write?precision=ms&db="+influx.Raw, strings.NewReader(lines))
+	req, err := http.NewRequest(http.MethodPost, db.url+"/write?precision=ms&db="+bucket, strings.NewReader(lines))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,10 +239,15 @@ type series struct {
 
 type answer []series
 
-// query runs InfluxQL the way Grafana does, with what it may do.
-func (db database) query(t *testing.T, q string) answer {
+// ask runs InfluxQL on the bucket of a data source the way Grafana does, with
+// what it may do.
+func (db database) ask(t *testing.T, source, q string) answer {
 	t.Helper()
-	form := url.Values{"db": {influx.Raw}, "epoch": {"ms"}, "q": {q}}
+	bucket, ok := map[string]string{DataSourceUID: influx.Raw, OpenDataSourceUID: influx.Open}[source]
+	if !ok {
+		t.Fatalf("data source %q of %s is unknown", source, q)
+	}
+	form := url.Values{"db": {bucket}, "epoch": {"ms"}, "q": {q}}
 	req, err := http.NewRequest(http.MethodPost, db.url+"/query", strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +292,7 @@ func (a answer) values() int {
 
 func (a answer) value(station, column string) (float64, bool) {
 	for _, s := range a {
-		if s.Tags[influx.TagStation] != station {
+		if station != "" && s.Tags[influx.TagStation] != station {
 			continue
 		}
 		for i, c := range s.Columns {

@@ -7,6 +7,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/common"
 
 	"modellregion/internal/influx"
+	"modellregion/opendata"
 	"modellregion/uplink"
 )
 
@@ -16,34 +17,90 @@ const (
 	perChannel      = perStation + `, "` + influx.TagChannel + `"`
 	perMeter        = perChannel + `, "` + influx.TagDevice + `"`
 	perMunicipality = `"` + influx.TagMunicipality + `"`
+	perDevice       = `"` + influx.TagDevice + `"`
+	perGateway      = `"` + influx.TagGateway + `"`
+	perEdge         = `"` + influx.TagEdge + `"`
+	perInstance     = `"` + influx.TagInstance + `"`
+	perReason       = `"` + influx.TagReason + `"`
+	perMark         = `"` + influx.TagMark + `"`
 )
 
-// chosen holds a query to what the dashboard's variables say. The format
-// :regex escapes the values and joins several as (a|b), whatever version of
-// the data source runs.
-const chosen = `"` + influx.TagMunicipality + `" =~ /^${municipality:regex}$/ AND "` +
-	influx.TagStation + `" =~ /^${station:regex}$/`
+// What holds a query to what the dashboard's variables say. The format :regex
+// escapes the values and joins several as (a|b), whatever version of the data
+// source runs.
+const (
+	inMunicipality = `"` + influx.TagMunicipality + `" =~ /^${municipality:regex}$/`
+	chosen         = inMunicipality + ` AND "` + influx.TagStation + `" =~ /^${station:regex}$/`
+	chosenOpen     = `"` + influx.TagStation + `" =~ /^${stations:regex}$/`
+	chosenRadio    = `"` + influx.TagDevice + `" =~ /^${devices:regex}$/ AND "` + influx.TagGateway + `" =~ /^${gateway:regex}$/`
+	chosenEdge     = `"` + influx.TagEdge + `" =~ /^${edge:regex}$/`
+)
 
 // placed is how far back a station's place is looked for: it is written when
 // the device is placed or moved, and daily.
 const placed = "7d"
 
+// query is what a panel asks one of the buckets.
+type query struct {
+	text string
+	open bool // asks bucket open
+}
+
+// raw and open make queries of bucket raw and bucket open.
+func raw(texts ...string) []query {
+	all := make([]query, len(texts))
+	for i, text := range texts {
+		all[i].text = text
+	}
+	return all
+}
+
+func open(texts ...string) []query {
+	all := raw(texts...)
+	for i := range all {
+		all[i].open = true
+	}
+	return all
+}
+
+// from selects from a measurement in the time range, held to a condition and
+// optionally to further ones.
+func from(measurement, what, per, condition string, and ...string) string {
+	q := `SELECT ` + what + ` FROM "` + measurement + `" WHERE ` + strings.Join(append([]string{"$timeFilter", condition}, and...), " AND ")
+	return grouped(q, per)
+}
+
 // readings selects from the readings of a domain in the time range and in the
 // stations chosen, optionally grouped and held to further conditions.
 func readings(d uplink.Domain, what, per string, and ...string) string {
-	q := `SELECT ` + what + ` FROM "` + string(d) + `" WHERE $timeFilter AND ` + chosen
-	for _, condition := range and {
-		q += " AND " + condition
-	}
-	return grouped(q, per)
+	return from(string(d), what, per, chosen, and...)
+}
+
+// published selects from the windows of a dataset in bucket open.
+func published(dataset string, w opendata.Window, what, per string, and ...string) string {
+	return from(dataset, what, per, chosenOpen, append([]string{`"` + influx.TagWindow + `" = '` + w.String() + `'`}, and...)...)
+}
+
+// heard selects from what gateways received of the devices chosen.
+func heard(what, per string, and ...string) string {
+	return from(influx.MeasurementRadio, what, per, chosenRadio, and...)
+}
+
+// ofPlatform selects from what processes, edges or gateways say of themselves.
+func ofPlatform(role, what, per string, and ...string) string {
+	return from(influx.MeasurementPlatform, what, per, `"`+influx.TagRole+`" = '`+role+`'`, and...)
 }
 
 // over selects from the rows of another query. The time range is that query's
 // alone: said again, InfluxDB 1.8 answers nothing when the first inner window
 // begins before it. Where q has windows, what is to call one function only:
 // the server has a data race otherwise, which tests with it in the process see.
-func over(q, what, per string) string {
-	return grouped(`SELECT `+what+` FROM (`+q+`)`, per)
+func over(q, what, per string, and ...string) string {
+	outer := `SELECT ` + what + ` FROM (` + q + `)`
+	if len(and) > 0 {
+		outer += " WHERE " + strings.Join(and, " AND ")
+	}
+	return grouped(outer, per)
 }
 
 func grouped(q, per string) string {
@@ -55,36 +112,65 @@ func grouped(q, per string) string {
 
 // windows groups by Grafana's interval as well; windows without a reading
 // give no row.
-func windows(per string) string {
+func windows(per string) string { return every("$__interval", per) }
+
+// every groups by windows of that length.
+func every(length, per string) string {
 	if per == "" {
-		return "time($__interval) fill(none)"
+		return "time(" + length + ") fill(none)"
 	}
-	return "time($__interval), " + per + " fill(none)"
+	return "time(" + length + "), " + per + " fill(none)"
 }
+
+// gaps is windows where one without a value is an empty one, which ends a band.
+func gaps(per string) string { return strings.Replace(windows(per), "fill(none)", "fill(null)", 1) }
 
 // since lets a query look back a fixed time from now instead of the range on
 // display. Grafana's own way, a panel's relative time, does nothing while an
 // absolute range is on display.
-func since(age, q string) string {
-	return strings.ReplaceAll(q, "$timeFilter", "time > now() - "+age+" AND time <= now()")
+func since(age, q string) string { return between(age, "0s", q) }
+
+// between is since up to another time before now.
+func between(age, until, q string) string {
+	end := "now()"
+	if until != "0s" {
+		end += " - " + until
+	}
+	return strings.ReplaceAll(q, "$timeFilter", "time > now() - "+age+" AND time <= "+end)
 }
 
-// places gives the point of each chosen station of a domain.
-func places(d uplink.Domain) string {
-	return since(placed, `SELECT last("`+influx.FieldLat+`") AS "lat", last("`+influx.FieldLon+`") AS "lon" FROM "`+
-		influx.MeasurementPlace+`" WHERE $timeFilter AND "`+influx.TagDomain+`" = '`+string(d)+`' AND `+chosen+` GROUP BY `+perStation)
+// earlier looks at the day before the end of the range on display, or that day
+// so much earlier. Grafana sets the end.
+func earlier(by, q string) string {
+	const end = "${__to}ms"
+	return strings.ReplaceAll(q, "$timeFilter", "time > "+end+" - 1d - "+by+" AND time <= "+end+" - "+by)
 }
 
-// municipalities lists the values of the variable of that name, stations those
-// within the municipalities chosen.
-func municipalities(d uplink.Domain) string {
-	return `SHOW TAG VALUES FROM "` + influx.MeasurementPlace + `" WITH KEY = "` + influx.TagMunicipality +
-		`" WHERE "` + influx.TagDomain + `" = '` + string(d) + `'`
+// atMost holds a query to the last part of the range on display: what reads
+// everything of a thousand stations must not be asked for a month.
+func atMost(length, q string) string {
+	return strings.ReplaceAll(q, "$timeFilter", "$timeFilter AND time > ${__to}ms - "+length)
 }
 
-func stations(d uplink.Domain) string {
-	return `SHOW TAG VALUES FROM "` + influx.MeasurementPlace + `" WITH KEY = "` + influx.TagStation +
-		`" WHERE "` + influx.TagDomain + `" = '` + string(d) + `' AND "` + influx.TagMunicipality + `" =~ /^${municipality:regex}$/`
+// points gives the place and the name of each chosen station or, by perDevice,
+// device of a domain or, for "", of all.
+func points(d uplink.Domain, per string) string {
+	var domain []string
+	if d != "" {
+		domain = []string{`"` + influx.TagDomain + `" = '` + string(d) + `'`}
+	}
+	return since(placed, from(influx.MeasurementPlace, `last("`+influx.FieldLat+`") AS "`+columnLat+`", last("`+influx.FieldLon+`") AS "`+columnLon+`"`,
+		per+`, "`+influx.TagName+`"`, chosen, domain...))
+}
+
+// silentSince gives of the senders of a kind that are silent when they were
+// heard last, in milliseconds since 1970, and their interval in minutes. Who
+// has been silent for a month is given up.
+func silentSince(sender, per string, and ...string) string {
+	state := from(influx.MeasurementHealth,
+		`last("`+influx.FieldSilent+`") AS "s", "`+influx.FieldLastHeard+`" AS "h", "`+influx.FieldInterval+`" AS "i"`,
+		per, `"`+influx.TagSender+`" = '`+sender+`'`, and...)
+	return over(since("30d", state), `"h" * 1000 AS "Zuletzt gehört", "i" / 60 AS "Intervall"`, per, `"s" = 1`)
 }
 
 // target is a panel's query as Grafana's InfluxDB data source reads it; the

@@ -3,20 +3,27 @@ package dashboards
 import (
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
+	"modellregion/internal/influx"
 	"modellregion/uplink"
 )
 
-// silent lists the stations of a domain by their last report, the longest
-// silent first. what selects one value, so that InfluxDB answers with its time.
-func silent(d uplink.Domain, what string, value column) panel {
+// heardColumns are those of silentSince.
+func heardColumns() []column {
+	return []column{{name: "Zuletzt gehört", unit: units.DateTimeFromNow}, {name: "Intervall", unit: units.Minutes}}
+}
+
+// silent lists the stations of a domain that do not report.
+func silent(d uplink.Domain) panel {
 	return panel{
-		kind: list, width: 12, height: 10, last: "7d",
-		title:    "Am längsten still",
-		about:    "Letzte Meldung jeder Station in den letzten 7 Tagen, die am längsten stille zuerst.",
-		queries:  []string{readings(d, what, perStation)},
-		order:    columnTime,
+		kind: list, width: 12, height: 10,
+		title: "Stumme Stationen",
+		about: "Geräte, von denen die Plattform länger als zwei Berichtsintervalle nichts gehört hat, die am längsten stummen zuerst. " +
+			"Leer ist gut.",
+		queries:  raw(points(d, perStation), silentSince("device", perStation, chosen, `"`+influx.TagDomain+`" = '`+string(d)+`'`)),
+		need:     "Zuletzt gehört",
+		order:    "Zuletzt gehört",
 		reversed: true,
-		columns:  []column{{name: columnTime, unit: units.DateTimeFromNow}, value},
+		columns:  heardColumns(),
 	}
 }
 
@@ -24,13 +31,26 @@ func silent(d uplink.Domain, what string, value column) panel {
 func battery(d uplink.Domain) panel {
 	const voltage = "Batterie"
 	return panel{
-		kind: list, width: 12, height: 10, last: "7d",
+		kind: list, width: 12, height: 10, last: "1d",
 		title: "Schwächste Batterien",
-		about: "Letzte gemeldete Batteriespannung, die kleinste zuerst. Welche Spannung zu klein ist, hängt vom Gerät ab: " +
-			"Lithiumzellen mit 3,6 V sind unter 3,3 V fast leer.",
-		queries:  []string{readings(d, `last("battery_voltage") AS "`+voltage+`"`, perStation)},
+		about: "Mittlere Batteriespannung des letzten Tages, die kleinste zuerst. Welche Spannung zu klein ist, hängt vom Gerät ab: " +
+			"Lithiumzellen mit 3,6 V sind unter 3,3 V fast leer. Wie lange sie noch halten, schätzt das Dashboard Funknetz.",
+		queries:  raw(points(d, perStation), readings(d, `mean("battery_voltage") AS "`+voltage+`"`, perStation)),
+		need:     voltage,
 		order:    voltage,
 		reversed: true,
-		columns:  []column{{name: columnTime, unit: units.DateTimeFromNow}, {name: voltage, unit: units.Volt, digits: 2}},
+		columns:  []column{{name: voltage, unit: units.Volt, digits: 2}},
+	}
+}
+
+// marked shows how many readings were stored with a doubt.
+func marked(d uplink.Domain) panel {
+	return panel{
+		kind: chart, width: 12, height: 8, every: "1h", bars: true, span: "7d",
+		title: "Zweifelhafte Messwerte",
+		about: "Messwerte mit einer Marke je Stunde: stuck steht still, jump springt, backwards zählt rückwärts, gap Funkrahmen fehlen, clock Uhr ungewiss. " +
+			"Sie sind gespeichert; wer mit ihnen rechnet, sollte hinsehen.",
+		alias:   "$tag_mark",
+		queries: raw(from(influx.MeasurementQuality, `count("`+influx.FieldValue+`")`, windows(perMark), chosenOpen)),
 	}
 }

@@ -20,7 +20,7 @@ type catalogConfig = catalog.Settings
 // catalog is the catalogue's configuration, as far as region.yaml has it.
 func (c *config) catalog(datasets []opendata.Dataset) catalog.Config {
 	cc := catalog.Config{
-		BaseURL: c.PublicURL, Datasets: datasets, Settings: c.Catalog,
+		BaseURL: c.PublicURL, Datasets: datasets, Settings: c.Catalog, Human: "/datasets",
 		Service: catalog.Service{Path: sensorthings.Path, Description: openapi.Document, Page: openapi.Page},
 		Region:  catalog.Region{Name: opendata.Text(c.Region.Name), Publisher: c.Region.Publisher, Contact: c.Region.Contact},
 	}

@@ -36,6 +36,9 @@ type config struct {
 
 	Datasets []datasetConfig `yaml:"datasets"` // nil: opendata.Defaults
 	Catalog  catalogConfig   `yaml:"catalog"`
+	Portal   portalConfig    `yaml:"portal"`
+
+	Grafana grafanaConfig `yaml:"grafana"` // of the command dashboards
 
 	ownURL bool // PublicURL is the address of the public listener, whatever that is: of the demo
 
@@ -243,6 +246,8 @@ func (c *config) Validate() error {
 	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
 	c.checkDatasets(need)
 	c.checkCatalog(need)
+	c.checkPortal(need)
+	c.checkGrafana(need)
 	for i := range c.Sources {
 		c.Sources[i].check(need, fmt.Sprintf("sources[%d].", i), seen)
 	}

@@ -92,6 +92,7 @@ func (c *config) tellDatasets(out io.Writer) {
 	advice := c.advice(sets)
 	if c.runs(rolePublic) {
 		advice = append(advice, c.catalogAdvice(sets, advice)...)
+		advice = append(advice, c.portalAdvice()...)
 	}
 	if len(advice) > 0 {
 		fmt.Fprintf(out, "\nIt would run like this. Have a look at:\n")

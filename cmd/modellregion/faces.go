@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -19,7 +20,7 @@ import (
 )
 
 // openPublic opens the public listener with all that is behind it.
-func (p *platform) openPublic(shown *faces) (err error) {
+func (p *platform) openPublic(ctx context.Context, shown *faces) (err error) {
 	port, err := openPort("http", p.cfg.HTTP)
 	if err != nil {
 		return err
@@ -37,6 +38,9 @@ func (p *platform) openPublic(shown *faces) (err error) {
 		return err
 	}
 	guardMetrics(p.metrics, g)
+	if shown.feedback, err = p.openFeedback(ctx, shown, g.Client); err != nil {
+		return err
+	}
 	mux, err := p.mount(shown, g)
 	if err != nil {
 		return err
@@ -86,7 +90,7 @@ func (p *platform) mountPortal(mux *http.ServeMux, shown *faces) error {
 		base = portal.BaseMap{URL: m.URL, Attribution: m.Attribution}
 	}
 	pages, err := portal.New(portal.Config{
-		BaseURL: p.cfg.PublicURL, Region: p.cfg.portalRegion(), BaseMap: base, Datasets: shown.datasets, Directory: shown.directory,
+		BaseURL: p.cfg.PublicURL, Region: p.cfg.portalRegion(), Legal: p.cfg.legal(), Source: p.cfg.Portal.Source, Notices: p.cfg.notices(), Feedback: shown.feedback, BaseMap: base, Datasets: shown.datasets, Directory: shown.directory,
 		Latest: shown.latest, Reader: p.public, Files: portalFiles{shown.files}, Log: p.log,
 	})
 	if err != nil {
@@ -103,7 +107,7 @@ type portalFiles struct{ files publicFiles }
 func (l portalFiles) Published(dataset string) (all []portal.File, err error) {
 	found, err := l.files.Published(dataset)
 	for _, f := range found.Files {
-		all = append(all, portal.File{Path: f.Path, Bytes: f.Bytes, Window: f.Window, Period: f.Period, Complete: f.Complete})
+		all = append(all, portal.File{Path: f.Path, Bytes: f.Bytes, Window: f.Window, Period: f.Period, Modified: f.Modified, Complete: f.Complete})
 	}
 	return all, err
 }

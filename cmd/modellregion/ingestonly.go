@@ -135,6 +135,7 @@ func checkLoRaWAN(lorawanConfig) error { return nil }
 
 func (*config) checkDatasets(need)     {}
 func (*config) checkCatalog(need)      {}
+func (*config) checkPortal(need)       {}
 func (*config) tellDatasets(io.Writer) {}
 
 // errLeftOut is never seen: config.Validate has refused what leads to it.

@@ -67,11 +67,12 @@ func (p *platform) openIngest() error {
 			return fmt.Errorf("status has v=%d, want %d", s.V, uplink.Version)
 		}
 		p.ingest.Status(topic, s.Online)
+		p.figures.status(topic.Edge, s)
 		return nil
 	}))
-	p.mqtt.Subscribe(uplink.Filter("+", uplink.KindGateway), 0, p.counted(uplink.KindGateway, func(topic uplink.Topic, _ []byte) error {
+	p.mqtt.Subscribe(uplink.Filter("+", uplink.KindGateway), 0, p.counted(uplink.KindGateway, func(topic uplink.Topic, payload []byte) error {
 		p.ingest.Gateway(topic)
-		return nil
+		return p.figures.gateway(topic, payload)
 	}))
 	return p.openSources()
 }

@@ -29,6 +29,7 @@ type platform struct {
 	cfg     config
 	log     *slog.Logger
 	metrics *metrics.Set
+	figures *figures
 
 	influxd    insideInflux // nil with influx.url
 	influx     *influx.Client
@@ -46,6 +47,7 @@ type platform struct {
 	rebuild    http.Handler // computes windows anew, for operators; nil without role aggregate
 	openData   []unit       // what of open data runs besides
 	files      io.Closer
+	feedback   io.Closer                       // nil where readers cannot write
 	topics     publicTopics                    // nil without mqtt.public
 	onTopic    func(topic string, wanted bool) // told which of them somebody wants
 	lock       io.Closer                       // of the folder that role aggregate writes
@@ -103,6 +105,7 @@ type (
 // runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
 	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1), stationsDue: make(chan struct{}, 1)}
+	p.figures = newFigures(p.metrics, cfg.DataDir, log)
 	metrics.ExposeMetadata(true)
 	defer func() {
 		if err != nil {
@@ -196,7 +199,7 @@ func (p *platform) close() error {
 // closeStores closes what has no loop of its own, writers first.
 func (p *platform) closeStores() error {
 	var errs []error
-	for _, c := range []io.Closer{p.files, p.lock} {
+	for _, c := range []io.Closer{p.files, p.feedback, p.lock} {
 		if c != nil {
 			errs = append(errs, c.Close())
 		}
@@ -239,6 +242,11 @@ func (p *platform) units() []unit {
 	if p.influx != nil && !p.isSetUp {
 		add("InfluxDB set-up", func(ctx context.Context) error {
 			return setUp(ctx, p.log, func(ctx context.Context) error { return p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) })
+		})
+	}
+	if p.influx != nil {
+		add("figures", func(ctx context.Context) error {
+			return p.figures.run(ctx, instanceName(p.internal.addr()), p.influx.PutFigures)
 		})
 	}
 	if p.aggregator != nil {

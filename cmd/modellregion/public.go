@@ -13,6 +13,7 @@ import (
 	"modellregion/devices"
 	"modellregion/opendata"
 	"modellregion/opendata/files"
+	"modellregion/opendata/portal"
 )
 
 const (
@@ -28,6 +29,7 @@ type faces struct {
 	directory opendata.Directory
 	latest    *opendata.Latest
 	files     publicFiles
+	feedback  portal.Feedback // nil where readers cannot write
 }
 
 // publicFiles are the files that are published, to be fetched and to be listed.
@@ -50,7 +52,7 @@ func (p *platform) openOpenData(ctx context.Context) error {
 	if !p.cfg.runs(rolePublic) {
 		return p.openNumbers(&shown)
 	}
-	return p.openPublic(&shown)
+	return p.openPublic(ctx, &shown)
 }
 
 // openReaders gives a process with role public alone what another computes.

@@ -15,6 +15,7 @@ const (
 	MeasurementPlace      = "place"       // tags device, station, municipality, domain, name; fields lat, lon
 	MeasurementHealth     = "health"      // tags sender, id, edge, domain, station, municipality; fields silent (1 or 0), interval (s), last_heard (Unix seconds)
 	MeasurementDeadLetter = "dead_letter" // tags edge, reason; fields message, why, device, topic (texts), cut (1), settled (devices.Settled); time: see letterTime
+	MeasurementPlatform   = "platform"    // tags role, instance, edge, gateway; once a minute, see Figures
 	MeasurementDirty      = "dirty"       // tag domain; fields window: begin of a window that got readings, Unix seconds; at: see encodeMarks
 	MeasurementCursor     = "cursor"      // in bucket open: field cursor, arrival until which dirty windows are dealt with, Unix microseconds
 )
@@ -58,6 +59,15 @@ const (
 	TagID           = "id"     // DevEUI, gateway EUI or name of an edge
 	TagQuantity     = "quantity"
 	TagWindow       = "window"
+	TagRole         = "role"     // RoleProcess, RoleEdge or RoleGateway
+	TagInstance     = "instance" // of a process: host and port of its metrics
+)
+
+// Roles of those whom measurement platform is about.
+const (
+	RoleProcess = "process" // of the platform
+	RoleEdge    = "edge"
+	RoleGateway = "gateway"
 )
 
 // Fields of the measurements above.
@@ -83,4 +93,35 @@ const (
 	FieldWindow    = "window"
 	FieldAt        = "at"
 	FieldCursor    = "cursor"
+)
+
+// Fields of measurement platform. A process counts what came since its last
+// point, so that the sum over any time and all processes is what came in it.
+const (
+	FieldMessages    = "messages"     // process: MQTT messages taken
+	FieldUplinks     = "uplinks"      // in them
+	FieldReadings    = "readings"     // that passed all checks
+	FieldLetters     = "dead_letters" // what can never be stored
+	FieldShed        = "shed"         // messages dropped because the queue was full; they come again
+	FieldWriteErrors = "write_errors" // writes to the database that failed and were tried again
+	FieldWindows     = "windows"      // of open data, computed and stored
+	FieldRequests    = "requests"     // of the public, let through
+	FieldRefused     = "refused"      // of the public, refused
+	FieldLagMedian   = "lag_p50"      // s, from reception by a gateway until stored: half of the uplinks since the last point
+	FieldLag         = "lag_p95"      // s, likewise of 95 %
+	FieldQueue       = "queue"        // messages that wait now
+	FieldStoreOK     = "store_ok"     // 0 while the database takes nothing
+	FieldBehind      = "behind"       // s, age of what open data has
+	FieldMemory      = "memory"       // bytes resident
+	FieldDiskFree    = "disk_free"    // bytes, of the disk with the data folder
+	FieldDiskSize    = "disk_size"    // bytes
+	FieldOnline      = "online"       // edge: 1 or 0
+	FieldOutbox      = "outbox"       // uplinks on its disk that are not confirmed
+	FieldUndated     = "undated"      // uplinks that wait for its clock to be set
+	FieldGivenUp     = "given_up"     // uplinks given up since its database was created
+	FieldDiskOK      = "disk_ok"      // 0 while its disk refuses
+	FieldReceived    = "received"     // gateway: packets heard since the last point
+	FieldReceivedOK  = "received_ok"  // with a good CRC
+	FieldSent        = "sent"         // downlinks put on the air
+	FieldAcked       = "acked"        // %, share of its datagrams that were acknowledged
 )

@@ -1,0 +1,287 @@
+package dashboards
+
+import (
+	"fmt"
+
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
+	"github.com/grafana/grafana-foundation-sdk/go/units"
+
+	"modellregion/internal/influx"
+)
+
+// Signals as a gateway hears them: with SF12 it still understands −137 dBm and
+// −20 dB, with SF7 −123 dBm and −7.5 dB (Semtech SX1301). Yellow is 10 dB
+// before the end with SF7, red where only the slowest data rates are left.
+func rssiLimits() limits { return limits{{0, alarm}, {-123, warn}, {-113, notice}, {-103, fine}} }
+func snrLimits() limits  { return limits{{0, alarm}, {-7.5, notice}, {2.5, fine}} }
+
+// dutyLimits are those of a device: EU868 allows 1 % on the channels that all
+// have (ETSI EN 300 220, ERC/REC 70-03 annex 1).
+func dutyLimits() limits { return limits{{0, fine}, {0.5, notice}, {1, alarm}} }
+
+const signalOf = `mean("` + influx.FieldRSSI + `") AS "RSSI", mean("` + influx.FieldSNR + `") AS "SNR"`
+
+// airtimeOf estimates the seconds that a frame takes on the air: 70 ms at DR5
+// (SF7, 20 bytes of payload), and twice as long with each data rate less. How
+// long frames are is not stored.
+const airtimeOf = `exp("` + influx.FieldDR + `" * -0.6931471806) * 2.24 AS "t"`
+
+// radio is for who looks after the radio network: do the gateways hear, do the
+// devices come through, and which battery is next.
+func radio() board {
+	return board{
+		uid:      uidRadio,
+		title:    "Funknetz",
+		about:    "Gateways, Empfang, Verluste, Sendezeit und Batterien im LoRaWAN der Modellregion",
+		gateways: true,
+		refresh:  "1m",
+		from:     "now-24h",
+		rows: []row{
+			{title: "Lage jetzt (letzte Stunde)", panels: append(radioNumbers(), radioMap(), gatewayList())},
+			{title: "Wer schweigt", panels: []panel{silentDevices(), silentGateways()}},
+			{title: "Empfang", panels: reception()},
+			{title: "Verlust und Sendezeit", panels: []panel{lostByMunicipality(), worstDevices(), dataRates()}},
+			{title: "Batterien", panels: []panel{batteries()}},
+		},
+	}
+}
+
+func radioNumbers() []panel {
+	const now = "1h"
+	return []panel{{
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Gehörte Geräte",
+		about:   "Geräte der gewählten Stationen, von denen ein Gateway in der letzten Stunde etwas empfing.",
+		queries: raw(over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perDevice), `count("n")`, "")),
+	}, {
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Hörende Gateways",
+		about:   "Gateways, die in der letzten Stunde etwas von den gewählten Stationen empfingen.",
+		queries: raw(over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perGateway), `count("n")`, "")),
+	}, {
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Empfänge",
+		about:   "Empfangene Rahmen; einer, den zwei Gateways hören, zählt zweimal.",
+		queries: raw(heard(`count("`+influx.FieldRSSI+`")`, "")),
+	}, {
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Verlorene Rahmen",
+		about:   "Lücken in den Rahmenzählern: Rahmen, die kein Gateway gehört hat. Ohne Wert: keine.",
+		queries: raw(lost(`sum("`+influx.FieldValue+`")`, "")),
+	}, {
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Mittlere Feldstärke",
+		about:   "RSSI aller Empfänge. Unter −123 dBm verstehen Gateways nur noch langsame Datenraten.",
+		unit:    units.DecibelMilliWatt,
+		limits:  rssiLimits(),
+		queries: raw(heard(`mean("`+influx.FieldRSSI+`")`, "")),
+	}, {
+		kind: number, width: 4, height: 4, last: now,
+		title:   "Höchste Sendezeit eines Geräts",
+		about:   "Geschätzter Anteil der Stunde, den ein Gerät sendet, aus Datenrate und 20 Byte Nutzlast. EU868 erlaubt 1 %.",
+		unit:    units.Percent,
+		digits:  2,
+		limits:  dutyLimits(),
+		queries: raw(over(airtime("x"), `max("x")`, "")),
+	}}
+}
+
+// lost counts the frames of which the counters tell that nobody heard them. A
+// report has one such mark, however many gateways heard it.
+func lost(what, per string) string {
+	return from(influx.MeasurementQuality, what, per, chosen, `"`+influx.TagMark+`" = 'gap'`)
+}
+
+// airtime is the share of the last hour that each device was on the air, in
+// percent, as the gateway has it that heard most of it.
+func airtime(name string) string {
+	frames := heard(airtimeOf, "")
+	each := over(frames, `sum("t") AS "s"`, perDevice+", "+perGateway)
+	return over(over(each, `max("s") AS "s"`, perDevice), `"s" / 36 AS "`+name+`"`, perDevice)
+}
+
+func radioMap() panel {
+	return panel{
+		kind: atlas, width: 12, height: 14, last: "1h",
+		title: "Empfang der Geräte",
+		about: "Mittlerer Signal-Rausch-Abstand je Gerät. Grün: Reserve für alle Datenraten; gelb: nur noch mit langsamen; rot: kaum noch. Ein Klick zeigt nur diese Station.",
+		key:   influx.TagDevice,
+		queries: raw(
+			points("", perDevice+`, `+perStation),
+			heard(signalOf, perDevice),
+		),
+		field: "SNR", limits: snrLimits(), need: "SNR",
+		columns: []column{
+			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
+			{name: "RSSI", unit: units.DecibelMilliWatt},
+		},
+	}
+}
+
+func gatewayList() panel {
+	sums := `sum("` + influx.FieldReceived + `") AS "Pakete", sum("` + influx.FieldReceivedOK + `") AS "mit CRC", sum("` + influx.FieldSent + `") AS "gesendet", mean("` + influx.FieldAcked + `") AS "bestätigt"`
+	return panel{
+		kind: list, width: 12, height: 14, last: "1h",
+		title: "Gateways",
+		about: "Was jedes Gateway in der letzten Stunde von den gewählten Stationen empfing, und was sein Paketweiterleiter von sich sagt: alle gehörten Pakete, auch fremde, " +
+			"welcher Anteil fehlerfrei war, gesendete Downlinks, bestätigte Datagramme.",
+		key: influx.TagGateway,
+		queries: raw(
+			heard(`count("`+influx.FieldRSSI+`") AS "Empfänge", `+signalOf, perGateway),
+			over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perGateway+", "+perDevice), `count("n") AS "Geräte"`, perGateway),
+			ofPlatform(influx.RoleGateway, sums, perGateway, `"`+influx.TagGateway+`" =~ /^${gateway:regex}$/`),
+		),
+		calc:   []calc{{name: "fehlerfrei", left: "mit CRC", operator: "/", right: "Pakete"}},
+		order:  "Empfänge",
+		hidden: []string{"mit CRC"},
+		columns: []column{
+			{name: "Empfänge"}, {name: "Geräte"},
+			{name: "RSSI", unit: units.DecibelMilliWatt, limits: rssiLimits()},
+			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
+			{name: "Pakete"},
+			{name: "fehlerfrei", unit: units.PercentUnit},
+			{name: "gesendet"},
+			{name: "bestätigt", unit: units.Percent, limits: limits{{0, alarm}, {90, notice}, {99, fine}}},
+		},
+	}
+}
+
+func silentDevices() panel {
+	return panel{
+		kind: list, width: 14, height: 10,
+		title:   "Stumme Geräte",
+		about:   "Geräte, von denen länger als zwei Berichtsintervalle nichts kam, die am längsten stummen zuerst. Viele am selben Ort: das Gateway; eines allein: Batterie oder Gerät.",
+		key:     influx.TagID,
+		queries: raw(silentSince("device", `"`+influx.TagID+`", `+perStation+`, "`+influx.TagDomain+`", `+perEdge, chosen)),
+		order:   "Zuletzt gehört", reversed: true,
+		columns: heardColumns(),
+	}
+}
+
+func silentGateways() panel {
+	return panel{
+		kind: list, width: 10, height: 10,
+		title: "Stumme Gateways und Edges",
+		about: "Gateways und Edges, die sich nicht melden. Strom und Netz am Standort prüfen; ein Edge hebt Messwerte sieben Tage auf.",
+		key:   influx.TagID,
+		queries: raw(
+			silentSince("gateway", `"`+influx.TagSender+`", "`+influx.TagID+`", `+perEdge),
+			silentSince("edge", `"`+influx.TagSender+`", "`+influx.TagID+`", `+perEdge),
+		),
+		together: true,
+		order:    "Zuletzt gehört", reversed: true,
+		columns: heardColumns(),
+	}
+}
+
+func reception() []panel {
+	course := func(title, about, unit string, l limits, between [2]float64, what string) panel {
+		return panel{
+			kind: chart, width: 8, height: 8, every: "15m", most: "6h",
+			title: title, about: about, unit: unit, digits: 1, limits: l, between: between,
+			alias:   "$tag_gateway",
+			queries: raw(heard(what, windows(perGateway))),
+		}
+	}
+	return []panel{
+		course("Empfänge je Gateway", "Empfangene Rahmen je Abschnitt.", "short", nil, [2]float64{}, `count("`+influx.FieldRSSI+`")`),
+		course("Feldstärke (RSSI)", "Mittel je Gateway.", units.DecibelMilliWatt, rssiLimits(), [2]float64{-125, -60}, `mean("`+influx.FieldRSSI+`")`),
+		course("Signal-Rausch-Abstand (SNR)", "Mittel je Gateway.", units.Decibel, snrLimits(), [2]float64{-15, 12}, `mean("`+influx.FieldSNR+`")`),
+	}
+}
+
+func lostByMunicipality() panel {
+	return panel{
+		kind: chart, width: 8, height: 11, every: "1h", bars: true, most: "2d",
+		title:   "Verlorene Rahmen je Kommune",
+		about:   "Lücken in den Rahmenzählern je Abschnitt. Gleichmäßig wenige sind normal (1 bis 3 % der Rahmen), ein Sprung ist ein Gateway oder eine Störung.",
+		alias:   "$tag_municipality",
+		queries: raw(lost(`sum("`+influx.FieldValue+`")`, windows(perMunicipality))),
+	}
+}
+
+// worstDevices sets the frames lost beside those received. The counters of
+// those received tell how many different ones there were.
+func worstDevices() panel {
+	return panel{
+		kind: list, width: 10, height: 11, last: "6h",
+		title: "Schlechteste Geräte der letzten 6 Stunden",
+		about: "Verlorene und empfangene Rahmen aus den Rahmenzählern, dazu Empfang und geschätzte Sendezeit der letzten Stunde. " +
+			"Verlust ab 10 %: Standort, Antenne oder Datenrate prüfen.",
+		key: influx.TagDevice,
+		queries: raw(
+			points("", perDevice+`, `+perStation),
+			lost(`sum("`+influx.FieldValue+`") AS "verloren"`, perDevice),
+			over(heard(`distinct("`+influx.FieldFCnt+`") AS "f"`, perDevice), `count("f") AS "empfangen"`, perDevice),
+			heard(signalOf+`, mean("`+influx.FieldDR+`") AS "DR"`, perDevice),
+			since("1h", airtime("Sendezeit")),
+		),
+		calc: []calc{
+			{name: "alle", left: "verloren", operator: "+", right: "empfangen"},
+			{name: "Verlust", left: "verloren", operator: "/", right: "alle"},
+		},
+		need: "verloren", order: "Verlust", hidden: []string{"alle"},
+		columns: []column{
+			{name: "Verlust", unit: units.PercentUnit, digits: 1, limits: limits{{0, fine}, {0.05, notice}, {0.1, warn}, {0.3, alarm}}},
+			{name: "verloren"}, {name: "empfangen"},
+			{name: "RSSI", unit: units.DecibelMilliWatt, limits: rssiLimits()},
+			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
+			{name: "DR", digits: 1},
+			{name: "Sendezeit", unit: units.Percent, digits: 2, limits: dutyLimits()},
+		},
+	}
+}
+
+func dataRates() panel {
+	p := panel{
+		kind: chart, width: 6, height: 11, every: "1h", bars: true, most: "6h",
+		title: "Empfänge je Datenrate",
+		about: "DR0 ist die langsamste (SF12), DR5 die schnellste (SF7). Viele langsame kosten Sendezeit: Abdeckung verbessern.",
+		alias: "$col",
+	}
+	for dr := range 6 {
+		p.queries = append(p.queries, raw(heard(fmt.Sprintf(`count("%s") AS "DR%d"`, influx.FieldDR, dr), windows(""), fmt.Sprintf(`"%s" = %d`, influx.FieldDR, dr)))...)
+	}
+	return p
+}
+
+// lowVoltage is where a lithium cell of 3.6 V is almost empty.
+const lowVoltage = "3.3"
+
+// batteries extends the fall of the last four weeks to where a lithium cell
+// ends. It is a straight line: a cell in the cold falls and comes back.
+func batteries() panel {
+	domains := `"energy", "environment", "road", "traffic"`
+	volts := func(what string) string {
+		return `SELECT ` + what + ` FROM ` + domains + ` WHERE $timeFilter AND ` + chosen + ` GROUP BY ` + perStation
+	}
+	falling := dashboard.NewRangeMap()
+	falling.Options = dashboard.DashboardRangeMapOptions{From: nil, To: new(0.0), Result: dashboard.ValueMappingResult{Text: new("fällt nicht"), Color: new(fine), Index: new(int32(0))}}
+	long := dashboard.NewRangeMap()
+	long.Options = dashboard.DashboardRangeMapOptions{From: new(520.0), To: nil, Result: dashboard.ValueMappingResult{Text: new("über 10 Jahre"), Color: new(fine), Index: new(int32(1))}}
+	return panel{
+		kind: list, width: 24, height: 10,
+		title: "Batterien und ihr Ende",
+		about: "Spannung des letzten Tages, ihr Fall seit vier Wochen, und in wie vielen Wochen sie bei gleichem Fall 3,3 V erreicht, wo eine Lithiumzelle mit 3,6 V fast leer ist. " +
+			"Für andere Batterien gilt die Spannung nicht; manche Geräte melden den Ladestand. Kälte senkt die Spannung, ohne die Batterie zu leeren.",
+		queries: raw(
+			points("", perStation),
+			since("1d", volts(`mean("battery_voltage") AS "Spannung"`)),
+			between("29d", "28d", volts(`mean("battery_voltage") AS "vor 4 Wochen"`)),
+			since("7d", volts(`last("battery_level") AS "Ladestand"`)),
+		),
+		calc: []calc{
+			{name: "Fall", left: "vor 4 Wochen", operator: "-", right: "Spannung"},
+			{name: "Fall je Woche", left: "Fall", operator: "/", right: "4"},
+			{name: "Rest", left: "Spannung", operator: "-", right: lowVoltage},
+			{name: "Wochen bis 3,3 V", left: "Rest", operator: "/", right: "Fall je Woche"},
+		},
+		need: "Spannung", order: "Spannung", reversed: true, hidden: []string{"vor 4 Wochen", "Fall", "Rest"},
+		columns: []column{
+			{name: "Spannung", unit: units.Volt, digits: 2},
+			{name: "Fall je Woche", unit: units.Volt, digits: 3},
+			{name: "Wochen bis 3,3 V", limits: limits{{0, alarm}, {4, warn}, {12, notice}, {26, fine}}, states: []dashboard.ValueMapping{{RangeMap: falling}, {RangeMap: long}}},
+			{name: "Ladestand", unit: units.Percent},
+		},
+	}
+}
