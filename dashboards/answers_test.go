@@ -33,6 +33,9 @@ func TestAnswers(t *testing.T) {
 				t.Errorf("%s, %s %s: no values: %s", d.Title, q.Panel, q.RefID, expanded)
 			}
 			for _, empty := range a.emptyColumns() {
+				if strings.HasSuffix(empty, " ") || slices.Contains(a.columns(), empty+" ") {
+					continue // one of two columns has values
+				}
 				t.Errorf("%s, %s %s: nothing in column %s: %s", d.Title, q.Panel, q.RefID, empty, expanded)
 			}
 			fmt.Fprintf(&got, "\t%s %s\t%s\n", q.Panel, q.RefID, a.shape())
@@ -81,7 +84,8 @@ func testChoice(t *testing.T, db database, now time.Time) {
 		}
 		vars := choose(t, db, d, Values("soe.t"))
 		for _, q := range queriesOf(t, d) {
-			if slices.Contains(free, q.Panel) || strings.Contains(q.InfluxQL, influx.MeasurementPlatform) {
+			if slices.Contains(free, q.Panel) || strings.Contains(q.InfluxQL, influx.MeasurementPlatform) ||
+				strings.Contains(q.InfluxQL, `FROM "`+influx.MeasurementRadio+`"`) {
 				continue
 			}
 			if a := db.ask(t, q.Source, q.Expand(vars, now.Add(-rangeOf(t, d)), now)); a.values() > 0 && !a.zero() {
@@ -187,6 +191,14 @@ func (a answer) emptyColumns() []string {
 	}
 	maps.DeleteFunc(named, func(c string, _ bool) bool { return filled[c] })
 	return slices.Sorted(maps.Keys(named))
+}
+
+func (a answer) columns() []string {
+	var all []string
+	for _, s := range a {
+		all = append(all, s.Columns...)
+	}
+	return all
 }
 
 // zero reports whether all values are 0: a count of nothing.

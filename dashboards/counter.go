@@ -43,9 +43,9 @@ func counter(o Options) board {
 			}, {
 				kind: number, width: 6, height: 4, last: now,
 				title:   "Mittlere Geschwindigkeit",
-				about:   "Mittel über alle Fahrzeuge.",
+				about:   "Mittel der gemeldeten Geschwindigkeiten.",
 				unit:    units.KilometersPerHour,
-				queries: raw(over(drivenQuery(), speedOf, "")),
+				queries: raw(readings(d, `mean("speed_mean")`, "", moving)),
 			}, {
 				kind: number, width: 6, height: 4, last: now,
 				title:   "Schwerverkehr",

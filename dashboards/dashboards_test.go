@@ -121,7 +121,7 @@ func TestPanels(t *testing.T) {
 				t.Errorf("%s, %s: id %d is 0 or taken", d.Title, p.Title, p.ID)
 			}
 			ids[p.ID] = true
-			if p.Title == "" || p.Type != "row" && !strings.HasSuffix(p.Description, ".") {
+			if p.Title == "" || p.Type != "row" && (!strings.HasSuffix(p.Description, ".") || strings.Contains(p.Description, "  ")) {
 				t.Errorf("%s: panel %q has the description %q", d.Title, p.Title, p.Description)
 			}
 			if p.Type == "graph" || p.Type == "singlestat" || p.Type == "table-old" {

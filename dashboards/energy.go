@@ -4,6 +4,7 @@ import (
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
+	"modellregion/internal/influx"
 	"modellregion/opendata"
 	"modellregion/uplink"
 )
@@ -23,15 +24,14 @@ func unbalanceLimits() limits { return limits{{0, fine}, {2, warn}, {3, alarm}} 
 // loadLimits warn of a transformer at 80 % of its rating.
 func loadLimits() limits { return limits{{0, fine}, {80, notice}, {100, alarm}} }
 
-// outside is 1 beyond 207 to 253 V and 0 within: InfluxQL cannot count what a
-// condition holds for and answer 0 when there is none.
-const outside = `floor((abs("v" - 230) + 977) / 1000)`
+// outsideOf is 1 beyond 207 to 253 V and 0 within.
+const outsideOf = `floor((abs(mean("voltage") - 230) + 977) / 1000)`
 
 // Power is split by phase into what is taken, which is positive, and what is
 // fed in.
 const (
-	takenOf = `(abs("p") + "p") / 2 AS "w"`
-	givenOf = `(abs("p") - "p") / 2 AS "w"`
+	takenOf = `(abs(mean("power_active")) + mean("power_active")) / 2`
+	givenOf = `(abs(mean("power_active")) - mean("power_active")) / 2`
 )
 
 const tenMinutes = "10m" // EN 50160 judges means of 10 minutes
@@ -51,10 +51,10 @@ func energy(o Options) board {
 		from:    "now-24h",
 		rows: []row{
 			{title: "Lage jetzt (letzte 15 Minuten)", panels: append(energyNumbers(o), voltageMap(), loads())},
-			{title: "Spannungsqualität nach EN 50160", panels: []panel{verdictTable(o), withinBand()}},
+			{title: "Spannungsqualität nach EN 50160", panels: []panel{verdictTable(o), extremes()}},
 			{title: "Verlauf", panels: energyCourse(o)},
 			{title: "Bilanz", panels: balance()},
-			{title: "Gewählte Messstellen je Phase", collapsed: true, panels: phases("$tag_station $tag_channel", "$tag_station", "6h")},
+			{title: "Gewählte Messstellen je Phase", collapsed: true, panels: phases("$tag_station $tag_channel", "$tag_station", "3h")},
 			{title: "Messgeräte", collapsed: true, panels: []panel{silent(d), marked(d)}},
 		},
 	}
@@ -65,8 +65,8 @@ func energyNumbers(o Options) []panel {
 		d   = uplink.Energy
 		now = "15m"
 	)
-	phases := readings(d, `mean("voltage") AS "v"`, perChannel)
-	unbalance := published(o.dataset("voltage_unbalance", opendata.TenMinutes), opendata.TenMinutes, `last("voltage_unbalance.mean") AS "u"`, perStation)
+	phases := readings(d, `mean("voltage")`, perChannel)
+	unbalance := published(o.dataset("voltage_unbalance", opendata.TenMinutes), opendata.TenMinutes, `last("voltage_unbalance.mean")`, perStation)
 	return []panel{{
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Niedrigste Spannung",
@@ -74,7 +74,8 @@ func energyNumbers(o Options) []panel {
 		unit:    units.Volt,
 		digits:  1,
 		limits:  voltageLimits(),
-		queries: raw(over(phases, `min("v")`, "")),
+		reduce:  "min",
+		queries: raw(phases),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Höchste Spannung",
@@ -82,20 +83,23 @@ func energyNumbers(o Options) []panel {
 		unit:    units.Volt,
 		digits:  1,
 		limits:  voltageLimits(),
-		queries: raw(over(phases, `max("v")`, "")),
+		reduce:  "max",
+		queries: raw(phases),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Phasen außerhalb ±10 %",
 		about:   "Zahl der Phasen, deren Mittelwert unter 207 oder über 253 V liegt.",
 		limits:  limits{{0, fine}, {1, alarm}},
-		queries: raw(over(over(phases, outside+` AS "out"`, ""), `sum("out")`, "")),
+		reduce:  "sum",
+		queries: raw(readings(d, outsideOf+` AS "out"`, perChannel)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Höchste Trafoauslastung",
 		about:   "Transformator mit der größten mittleren Auslastung. Warnung ab 80 %, Überlast ab 100 %.",
 		unit:    units.Percent,
 		limits:  loadLimits(),
-		queries: raw(over(readings(d, `mean("load") AS "l"`, perStation), `max("l")`, "")),
+		reduce:  "max",
+		queries: raw(readings(d, `mean("load")`, perStation)),
 	}, {
 		kind: number, width: 4, height: 4,
 		title:   "Größte Unsymmetrie",
@@ -103,7 +107,8 @@ func energyNumbers(o Options) []panel {
 		unit:    units.Percent,
 		digits:  1,
 		limits:  unbalanceLimits(),
-		queries: open(over(between("50m", tenMinutes, unbalance), `max("u")`, "")),
+		reduce:  "max",
+		queries: open(between("50m", tenMinutes, unbalance)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Netzfrequenz",
@@ -115,6 +120,10 @@ func energyNumbers(o Options) []panel {
 	}}
 }
 
+// worstOf is the greater of the deviations of the highest and the lowest
+// voltage from 230 V, in percent.
+const worstOf = `(abs(max("voltage") - 230) + abs(min("voltage") - 230) + abs(abs(max("voltage") - 230) - abs(min("voltage") - 230))) / 4.6`
+
 func voltageMap() panel {
 	const (
 		d         = uplink.Energy
@@ -124,11 +133,11 @@ func voltageMap() panel {
 	return panel{
 		kind: atlas, width: 12, height: 14, last: "15m",
 		title: "Spannung im Netz",
-		about: "Farbe: Abweichung der schlechtesten Phase von 230 V. Grün bis 9 %, gelb bis 10 %, rot darüber. " +
+		about: "Farbe: größte gemeldete Abweichung einer Phase von 230 V. Grün bis 9 %, gelb bis 10 %, rot darüber. " +
 			"Grau: keine aktuellen Werte. Ein Klick auf eine Messstelle führt zu ihr.",
 		queries: raw(
 			points(d, perStation),
-			over(readings(d, `abs(mean("voltage") - 230) / 2.3 AS "v"`, perChannel), `max("v") AS "`+deviation+`"`, perStation),
+			readings(d, worstOf+` AS "`+deviation+`"`, perStation),
 		),
 		field: deviation, limits: colours,
 		columns: []column{{name: deviation, unit: units.Percent, digits: 1, limits: colours}},
@@ -148,19 +157,17 @@ func loads() panel {
 	}
 }
 
-// Queries for the verdicts of the running week and of that before it, of which
-// the windows begin 8 days ago at most, and 8 to 15.
-func runningWeek(q string) string { return since("8d", q) }
-func weekBefore(q string) string  { return between("15d", "7d", q) }
+// Queries for the verdicts of the running week, whose window began at most 7
+// days ago, and of the week before it.
+func runningWeek(q string) string { return since("7d", q) }
+func weekBefore(q string) string  { return between("14d", "7d", q) }
 
 func verdictTable(o Options) panel {
 	const d = uplink.Energy
 	set := o.dataset("voltage_quality", opendata.Week)
-	weekly := func(what, per string, and ...string) string {
-		return published(set, opendata.Week, what, per, and...)
-	}
+	weekly := func(what string) string { return published(set, opendata.Week, what, perStation) }
 	worst := func(name string) string { // of the phases: within a week the codes of all are good and bad in turn
-		return over(weekly(`last("voltage_quality.mode") AS "v"`, perChannel), `max("v") AS "`+name+`"`, perStation)
+		return weekly(`max("voltage_quality.mode") AS "` + name + `"`)
 	}
 	verdicts := verdictStates()
 	return panel{
@@ -168,14 +175,14 @@ func verdictTable(o Options) panel {
 		title: "Urteil der Woche",
 		about: "Spannung der schlechtesten Phase, Unsymmetrie und Frequenz gegen EN 50160: 95 % der 10-Minuten-Mittel einer Woche in 207 bis 253 V, " +
 			"95 % bis 2 % Unsymmetrie. Bis die Woche voll ist, ist das Urteil vorläufig.",
-		queries: append(raw(points(d, perStation)), open(
+		queries: append(raw(names(d, perStation)), open(
 			runningWeek(worst("Spannung")),
-			runningWeek(over(weekly(`last("voltage_within.mean") AS "w"`, perChannel), `min("w") AS "im Band"`, perStation)),
-			runningWeek(weekly(`last("voltage_unbalance_quality.mode") AS "Unsymmetrie"`, perStation)),
-			runningWeek(weekly(`last("frequency_quality.mode") AS "Frequenz"`, perStation)),
+			runningWeek(weekly(`min("voltage_within.mean") AS "im Band"`)),
+			runningWeek(weekly(`max("voltage_unbalance_quality.mode") AS "Unsymmetrie"`)),
+			runningWeek(weekly(`max("frequency_quality.mode") AS "Frequenz"`)),
 			weekBefore(worst("Vorwoche")),
 		)...),
-		need: "Spannung", order: "im Band", reversed: true,
+		need: []string{"Spannung"}, order: "im Band", reversed: true,
 		columns: []column{
 			{name: "Spannung", states: verdicts},
 			{name: "im Band", unit: units.Percent, digits: 1, limits: limits{{0, alarm}, {95, fine}}},
@@ -186,45 +193,40 @@ func verdictTable(o Options) panel {
 	}
 }
 
-// withinBand is the same of the last day, of all stations.
-func withinBand() panel {
-	means := readings(uplink.Energy, `mean("voltage") AS "v"`, every(tenMinutes, perChannel))
+// extremes are of all stations, the public sees them or not.
+func extremes() panel {
 	return panel{
-		kind: list, width: 10, height: 11, last: "24h",
-		title: "Letzte 24 Stunden, auch nicht öffentliche Messstellen",
-		about: "10-Minuten-Mittel aller Phasen: kleinstes, größtes und welcher Anteil in 207 bis 253 V lag. Kein Urteil nach EN 50160: das braucht eine Woche.",
+		kind: list, width: 10, height: 11, last: "6h",
+		title: "Letzte 6 Stunden, auch nicht öffentliche Messstellen",
+		about: "Kleinste und größte gemeldete Spannung aller Phasen, die kleinste zuerst. Kein Urteil nach EN 50160: die mittelt über 10 Minuten und urteilt über eine Woche.",
 		queries: raw(
-			points(uplink.Energy, perStation),
-			over(means, `min("v") AS "Min"`, perStation),
-			over(means, `max("v") AS "Max"`, perStation),
-			over(over(means, outside+` AS "out"`, ""), `1 - mean("out") AS "im Band"`, perStation),
+			names(uplink.Energy, perStation),
+			readings(uplink.Energy, `min("voltage") AS "Min", max("voltage") AS "Max"`, perStation),
 		),
-		need: "Min", order: "im Band", reversed: true,
+		need: []string{"Min"}, order: "Min", reversed: true,
 		columns: []column{
 			{name: "Min", unit: units.Volt, digits: 1, limits: voltageLimits()},
 			{name: "Max", unit: units.Volt, digits: 1, limits: voltageLimits()},
-			{name: "im Band", unit: units.PercentUnit, digits: 1, limits: limits{{0, alarm}, {0.95, fine}}},
 		},
 	}
 }
 
 func energyCourse(o Options) []panel {
 	const d = uplink.Energy
-	voltages := readings(d, `mean("voltage") AS "v"`, windows(perChannel))
-	powers := readings(d, `mean("power_active") AS "p"`, windows(perChannel))
+	split := func(which, name string) string { // by phase, and then the sum
+		phases := readings(d, `mean("power_active") AS "w"`, windows(`"`+influx.TagChannel+`", `+perDevice), `"power_active" `+which+` 0`)
+		return over(phases, `abs(sum("w")) AS "`+name+`"`, windows(""))
+	}
 	return []panel{{
-		kind: chart, width: 12, height: 8, every: "15m", most: "1d",
+		kind: chart, width: 12, height: 8, every: "15m", most: "6h",
 		title:   "Spannungsband",
-		about:   "Niedrigste und höchste Phase je Kommune. Die Linien sind die Grenzen der EN 50160.",
+		about:   "Niedrigste und höchste gemeldete Spannung je Kommune. Die Linien sind die Grenzen der EN 50160.",
 		unit:    units.Volt,
 		digits:  1,
 		limits:  voltageBand(),
 		between: [2]float64{204, 256},
 		alias:   "$tag_municipality $col",
-		queries: raw(
-			over(voltages, `min("v") AS "tief"`, windows(perMunicipality)),
-			over(voltages, `max("v") AS "hoch"`, windows(perMunicipality)),
-		),
+		queries: raw(readings(d, `min("voltage") AS "tief", max("voltage") AS "hoch"`, windows(perMunicipality))),
 	}, {
 		kind: chart, width: 12, height: 8, every: "15m", most: "2d",
 		title:   "Transformatorauslastung",
@@ -235,16 +237,13 @@ func energyCourse(o Options) []panel {
 		alias:   "$tag_municipality $col",
 		queries: raw(readings(d, `mean("load") AS "Mittel", max("load") AS "größte"`, windows(perMunicipality))),
 	}, {
-		kind: chart, width: 12, height: 8, every: "15m", most: "1d",
-		title:  "Bezug und Einspeisung",
-		about:  "Summe der Wirkleistung der gewählten Messstellen, getrennt nach Phasen, die beziehen, und Phasen, die einspeisen.",
-		unit:   units.Watt,
-		digits: 1,
-		alias:  "$col",
-		queries: raw(
-			over(over(powers, takenOf, ""), `sum("w") AS "Bezug"`, windows("")),
-			over(over(powers, givenOf, ""), `sum("w") AS "Einspeisung"`, windows("")),
-		),
+		kind: chart, width: 12, height: 8, every: "30m", most: "6h",
+		title:   "Bezug und Einspeisung",
+		about:   "Summe der Wirkleistung der gewählten Messstellen, getrennt nach Phasen, die beziehen, und Phasen, die einspeisen.",
+		unit:    units.Watt,
+		digits:  1,
+		alias:   "$col",
+		queries: raw(split(">", "Bezug"), split("<", "Einspeisung")),
 	}, {
 		kind: chart, width: 12, height: 8, every: "15m", most: "2d",
 		title:   "Netzfrequenz",
@@ -274,15 +273,15 @@ func balance() []panel {
 		d   = uplink.Energy
 		now = "15m"
 	)
-	power := readings(d, `mean("power_active") AS "p"`, perChannel)
 	meter := func(title, field string) panel {
 		return panel{
-			kind: number, width: 6, height: 4, most: "1d",
+			kind: number, width: 6, height: 4, most: "6h",
 			title:   title,
 			about:   "Differenz der Zählerstände, Summe der gewählten Messstellen.",
 			unit:    units.WattHour,
 			digits:  1,
-			queries: raw(over(readings(d, `spread("`+field+`") AS "e"`, perMeter), `sum("e")`, "")),
+			reduce:  "sum",
+			queries: raw(readings(d, `spread("`+field+`")`, perMeter)),
 		}
 	}
 	return []panel{
@@ -294,14 +293,16 @@ func balance() []panel {
 			about:   "Wirkleistung der Phasen, die beziehen.",
 			unit:    units.Watt,
 			digits:  1,
-			queries: raw(over(over(power, takenOf, ""), `sum("w")`, "")),
+			reduce:  "sum",
+			queries: raw(readings(d, takenOf+` AS "w"`, perChannel)),
 		}, {
 			kind: number, width: 6, height: 4, last: now,
 			title:   "Einspeisung jetzt",
 			about:   "Wirkleistung der Phasen, die einspeisen.",
 			unit:    units.Watt,
 			digits:  1,
-			queries: raw(over(over(power, givenOf, ""), `sum("w")`, "")),
+			reduce:  "sum",
+			queries: raw(readings(d, givenOf+` AS "w"`, perChannel)),
 		},
 	}
 }
@@ -346,11 +347,11 @@ func phases(aliasPhase, aliasStation, most string) []panel {
 	}, {
 		kind: chart, width: 12, height: 8, every: "10m", most: most,
 		title:   "Spreizung der Phasenspannungen",
-		about:   "Größte minus kleinste Phase: ein Hinweis auf ungleiche Belastung, auch wo die Unsymmetrie nicht berechnet wird.",
+		about:   "Größte minus kleinste gemeldete Spannung: ein Hinweis auf ungleiche Belastung, auch wo die Unsymmetrie nicht berechnet wird.",
 		unit:    units.Volt,
 		digits:  1,
 		alias:   aliasStation,
-		queries: raw(over(readings(d, `mean("voltage") AS "v"`, windows(perChannel)), `spread("v")`, windows(perStation))),
+		queries: raw(readings(d, `spread("voltage")`, windows(perStation))),
 	}}
 }
 

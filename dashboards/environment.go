@@ -81,7 +81,8 @@ func airNumbers() []panel {
 		return panel{
 			kind: number, width: 4, height: 4, last: last,
 			title: title, about: about, unit: unit, limits: l,
-			queries: raw(over(readings(d, what+` AS "v"`, perStation), `max("v")`, "")),
+			reduce:  "max",
+			queries: raw(readings(d, what, perStation)),
 		}
 	}
 	rain := most(day, "Meister Niederschlag, 24 Stunden", "Größte Summe einer Station.", units.Millimeter, nil, `sum("precipitation")`)
@@ -97,7 +98,8 @@ func airNumbers() []panel {
 			unit:    units.Decibel,
 			digits:  1,
 			limits:  noiseLimits(),
-			queries: raw(over(over(soundQuery(), levelOf+` AS "l"`, perStation), `max("l")`, "")),
+			reduce:  "max",
+			queries: raw(over(soundQuery(), levelOf+` AS "l"`, perStation)),
 		}, {
 			kind: number, width: 4, height: 4, last: now,
 			title:   "Lufttemperatur",
@@ -137,12 +139,12 @@ func airList() panel {
 		title: "Stationen",
 		about: "Mittel der letzten Stunde, Lärm energetisch gemittelt. Ein Klick auf eine Station zeigt nur noch diese.",
 		queries: raw(
-			points(d, perStation),
+			names(d, perStation),
 			readings(d, `mean("no2") AS "NO₂", mean("pm10") AS "PM10", mean("pm2_5") AS "PM2,5"`, perStation),
 			over(soundQuery(), levelOf+` AS "Lärm"`, perStation),
 			readings(d, `mean("air_temperature") AS "Luft", mean("relative_humidity") AS "Feuchte", mean("wind_speed") AS "Wind"`, perStation),
 		),
-		need: "Luft", order: "NO₂",
+		need: []string{"Luft"}, order: "NO₂",
 		columns: []column{
 			{name: "NO₂", unit: microgram, digits: 1, limits: no2Limits()},
 			{name: "PM10", unit: microgram, digits: 1, limits: pm10Limits()},
@@ -172,12 +174,12 @@ func exceedances(o Options) panel {
 		title: "Die letzten 365 Tage gegen die Grenzwerte",
 		about: "Im Kalenderjahr erlaubt die 39. BImSchV 35 Tage mit PM10 über 50 µg/m³ und 18 Stunden mit NO₂ über 200 µg/m³; Jahresmittel: NO₂ und PM10 40, PM2,5 25 µg/m³. " +
 			"Zur Einordnung, kein amtlicher Nachweis: dafür zählen nur geeichte Messstellen und das Kalenderjahr.",
-		queries: append(raw(points(d, perStation)), open(
+		queries: append(raw(names(d, perStation)), open(
 			beyond(opendata.Day24, "pm10.mean", "99949.9999", "Tage PM10 > 50"),
 			beyond(opendata.Hour, "no2.mean", "99799.9999", "Stunden NO₂ > 200"),
 			year(opendata.Day24, `mean("no2.mean") AS "NO₂", mean("pm10.mean") AS "PM10", mean("pm2_5.mean") AS "PM2,5", count("no2.mean") AS "Tage"`),
 		)...),
-		need: "Tage", order: "NO₂",
+		need: []string{"Tage"}, order: "NO₂",
 		columns: []column{
 			{name: "Tage PM10 > 50", limits: limits{{0, fine}, {18, notice}, {36, alarm}}},
 			{name: "Stunden NO₂ > 200", limits: limits{{0, fine}, {10, notice}, {19, alarm}}},
@@ -193,7 +195,7 @@ func airDetails() []panel {
 	const d = uplink.Environment
 	detail := func(every, title, about, unit, alias, what string) panel {
 		return panel{
-			kind: chart, width: 12, height: 8, every: every, most: "1d",
+			kind: chart, width: 12, height: 8, every: every, most: "12h",
 			title: title, about: about, unit: unit, digits: 1, alias: alias,
 			queries: raw(readings(d, what, windows(perStation))),
 		}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,36 +28,36 @@ func TestNumbers(t *testing.T) {
 	}{
 		// 20 cars at 30 km/h and 10 at 60 km/h a minute, on both of 2 stations.
 		{"Verkehr Leitstand", "Verkehrsstärke", "A", "", "sum", 2 * 30 * 60},
-		{"Verkehr Leitstand", "Mittlere Geschwindigkeit", "A", "", "sum_sum", 40},
+		{"Verkehr Leitstand", "Mittlere Geschwindigkeit", "A", "", "mean", 45},
 		{"Verkehr Leitstand", "Schwerverkehr", "A", "", "sum_sum", 0.1},
-		{"Verkehr Leitstand", "Höchste Belegung", "A", "", "max", 0.25},
+		{"Verkehr Leitstand", "Höchste Belegung", "A", "", "mean", 0.25},
 		{"Verkehr Leitstand", "Meldende Zählstellen", "A", "", "count", 2},
-		{"Verkehr Leitstand", "Verkehrslage", "B", "traffic-1", "Geschwindigkeit", 40},
+		{"Verkehr Leitstand", "Verkehrslage", "B", "traffic-1", "Geschwindigkeit", 45},
 		{"Verkehr Leitstand", "Verkehrslage", "C", "traffic-1", "Stärke", 30 * 60},
 		// One is congested, the other free; of 7 quarters of an hour 3 were slow.
-		{"Verkehr Leitstand", "Stau und zäher Verkehr", "A", "", "sum", 1},
+		{"Verkehr Leitstand", "Stau und zäher Verkehr", "A", "", "jam", 1},
 		{"Verkehr Leitstand", "Verkehrslage", "D", "traffic-1", "Verkehrslage", 4},
 		{"Verkehr Leitstand", "Stau und zäher Verkehr der letzten 24 Stunden", "B", "traffic-1", "Dauer", 0.75},
 		{"Verkehr Leitstand", "Stau und zäher Verkehr der letzten 24 Stunden", "C", "traffic-1", "schlimmstens", 4},
 		// l1 230 V, l2 231 V, l3 200 V at one station and 232 V at the other.
-		{"Energienetz", "Niedrigste Spannung", "A", "", "min", 200},
-		{"Energienetz", "Höchste Spannung", "A", "", "max", 232},
-		{"Energienetz", "Phasen außerhalb ±10 %", "A", "", "sum", 1},
+		{"Energienetz", "Niedrigste Spannung", "A", "", "mean", 200},
+		{"Energienetz", "Höchste Spannung", "A", "", "mean", 232},
+		{"Energienetz", "Phasen außerhalb ±10 %", "A", "", "out", 1},
 		{"Energienetz", "Spannung im Netz", "B", "energy-1", "Abweichung", 30 / 2.3},
-		{"Energienetz", "Letzte 24 Stunden, auch nicht öffentliche Messstellen", "D", "energy-1", "im Band", 2 / 3.0},
-		{"Energienetz", "Letzte 24 Stunden, auch nicht öffentliche Messstellen", "D", "energy-2", "im Band", 1},
+		{"Energienetz", "Letzte 6 Stunden, auch nicht öffentliche Messstellen", "B", "energy-1", "Min", 200},
+		{"Energienetz", "Letzte 6 Stunden, auch nicht öffentliche Messstellen", "B", "energy-2", "Max", 232},
 		// 1000 W on l1 and l2, 400 W fed in on l3, at one station.
-		{"Energienetz", "Bezug jetzt", "A", "", "sum", 2000},
-		{"Energienetz", "Einspeisung jetzt", "A", "", "sum", 400},
-		// 10 Wh every 5 minutes over a day: 288 reports, 287 steps between them.
-		{"Energienetz", "Bezogene Energie", "A", "", "sum", 10 * 287},
+		{"Energienetz", "Bezug jetzt", "A", "", "w", 2000},
+		{"Energienetz", "Einspeisung jetzt", "A", "", "w", 400},
+		// 10 Wh every 5 minutes over six hours: 72 reports, 71 steps between them.
+		{"Energienetz", "Bezogene Energie", "A", "", "spread", 10 * 71},
 		// One station wet at 4 °C, one icy at -2 °C; freezing at -1 °C.
-		{"Straßenzustand", "Glatte Stellen", "A", "", "sum", 1},
-		{"Straßenzustand", "Kälteste Fahrbahn", "A", "", "min", -2},
-		{"Straßenzustand", "Kleinster Abstand zum Gefrieren", "A", "", "min", -1},
+		{"Straßenzustand", "Glatte Stellen", "A", "", "slippery", 1},
+		{"Straßenzustand", "Kälteste Fahrbahn", "A", "", "mean", -2},
+		{"Straßenzustand", "Kleinster Abstand zum Gefrieren", "A", "", "m", -1},
 		// 50 and 60 dB in turn are 57.4 dB of energy, not 55.
-		{"Umwelt", "Lauteste Station, 1 Stunde", "A", "", "max", 10 * math.Log10((1e5+1e6)/2)},
-		{"Umwelt", "Meister Niederschlag, 24 Stunden", "A", "", "max", 14.4},
+		{"Umwelt", "Lauteste Station, 1 Stunde", "A", "", "l", 10 * math.Log10((1e5+1e6)/2)},
+		{"Umwelt", "Meister Niederschlag, 24 Stunden", "A", "", "sum", 14.4},
 		// Days with 50, 50.1 and 49.9, hours with 200 and 201 µg/m³.
 		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "B", "environment-1", "Tage PM10 > 50", 1},
 		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "C", "environment-1", "Stunden NO₂ > 200", 1},
@@ -70,18 +71,18 @@ func TestNumbers(t *testing.T) {
 		{"Funknetz", "Empfänge", "A", "", "count", 12},
 		{"Funknetz", "Gehörte Geräte", "A", "", "count", 1},
 		{"Funknetz", "Hörende Gateways", "A", "", "count", 2},
-		{"Funknetz", "Höchste Sendezeit eines Geräts", "A", "", "max", 6 * 0.07 / 36},
+		{"Funknetz", "Höchste Sendezeit eines Geräts", "A", "", "s", 6 * 0.07 / 36},
 		{"Funknetz", "Verlorene Rahmen", "A", "", "sum", 12},
-		{"Funknetz", "Schlechteste Geräte der letzten 6 Stunden", "C", "", "empfangen", 36},
+		{"Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "C", "", "gesendet", 18},
 		{"Plattform", "Uplinks je Sekunde", "A", "", "sum", 10},
-		{"Plattform", "Platte frei", "A", "", "min", 0.3},
-		{"Plattform", "Vollständigkeit der offenen Daten, letzte 7 Tage", "D", "", "umwelt", 0.75},
+		{"Plattform", "Platte frei", "A", "", "f", 0.3},
+		{"Plattform", "Unvollständigste Stationen, 24 Stunden", "E", "environment-1", "umwelt", 0.5},
 	}
 	for _, test := range tests {
 		q := find(t, test.dashboard, test.panel, test.refID)
 		to := to.Add(30 * time.Second) // between two reports, so that the range holds whole intervals
-		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every, "stations": Every, "devices": Every, "gateway": Every, "edge": Every}, to.Add(-24*time.Hour), to)
-		got, ok := db.ask(t, q.Source, expanded).value(test.station, test.column)
+		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every, "stations": Every, "gateway": Every, "edge": Every}, to.Add(-24*time.Hour), to)
+		got, ok := db.ask(t, q.Source, expanded).value(test.station, test.column, reduceOf(t, test.dashboard, test.panel))
 		if !ok || math.Abs(got-test.want) > 0.001*math.Max(1, math.Abs(test.want)) {
 			t.Errorf("%s, %s %s %s: got %v (found: %v), want %v: %s",
 				test.dashboard, test.panel, test.refID, test.station, got, ok, test.want, expanded)
@@ -202,7 +203,7 @@ func windowsOf(to time.Time) string {
 	}
 	hour := to.Sub(to.Add(-3 * time.Hour).Truncate(time.Hour)) // both in one hour
 	put("umwelt", "station=environment-1", "1h", hour, "no2.mean=200,coverage=0.5")
-	put("umwelt", "station=environment-1", "1h", hour-time.Minute, "no2.mean=201,air_temperature.coverage=1")
+	put("umwelt", "station=environment-1", "1h", hour-time.Minute, "no2.mean=201")
 	for i, verdict := range []int{1, 2, 1} {
 		phase := fmt.Sprintf("station=energy-1,channel=l%d", i+1)
 		put("spannungsqualitaet", phase, "1w", 3*day, fmt.Sprintf("voltage_quality.mode=%d,voltage_within.mean=%d", verdict, 93+i))
@@ -290,16 +291,61 @@ func (a answer) values() int {
 	return n
 }
 
-func (a answer) value(station, column string) (float64, bool) {
+// value is the one cell of a column, of a station or of all, or what Grafana
+// makes of several.
+func (a answer) value(station, column, reduce string) (float64, bool) {
+	var all []float64
 	for _, s := range a {
 		if station != "" && s.Tags[influx.TagStation] != station {
 			continue
 		}
 		for i, c := range s.Columns {
-			if v, ok := s.Values[0][i].(float64); ok && c == column && len(s.Values) == 1 {
-				return v, true
+			for _, row := range s.Values {
+				if v, ok := row[i].(float64); ok && c == column {
+					all = append(all, v)
+				}
 			}
 		}
 	}
-	return 0, false
+	switch {
+	case len(all) == 0:
+		return 0, false
+	case len(all) == 1 && reduce != "count":
+		return all[0], true
+	}
+	sum := 0.0
+	for _, v := range all {
+		sum += v
+	}
+	v, ok := map[string]float64{"min": slices.Min(all), "max": slices.Max(all), "sum": sum, "count": float64(len(all))}[reduce]
+	return v, ok
+}
+
+// reduceOf is what a panel makes of the rows of a table.
+func reduceOf(t *testing.T, title, panel string) string {
+	t.Helper()
+	type shown struct {
+		Title   string
+		Options struct {
+			ReduceOptions struct{ Calcs []string }
+		}
+		Panels []json.RawMessage
+	}
+	for _, d := range all(t) {
+		var doc struct{ Panels []json.RawMessage }
+		if err := json.Unmarshal(d.JSON, &doc); err != nil {
+			t.Fatal(err)
+		}
+		for waiting := doc.Panels; d.Title == title && len(waiting) > 0; {
+			var p shown
+			if err := json.Unmarshal(waiting[0], &p); err != nil {
+				t.Fatal(err)
+			}
+			waiting = append(p.Panels, waiting[1:]...)
+			if p.Title == panel && len(p.Options.ReduceOptions.Calcs) == 1 {
+				return p.Options.ReduceOptions.Calcs[0]
+			}
+		}
+	}
+	return ""
 }

@@ -32,13 +32,14 @@ const (
 	inMunicipality = `"` + influx.TagMunicipality + `" =~ /^${municipality:regex}$/`
 	chosen         = inMunicipality + ` AND "` + influx.TagStation + `" =~ /^${station:regex}$/`
 	chosenOpen     = `"` + influx.TagStation + `" =~ /^${stations:regex}$/`
-	chosenRadio    = `"` + influx.TagDevice + `" =~ /^${devices:regex}$/ AND "` + influx.TagGateway + `" =~ /^${gateway:regex}$/`
+	chosenGateway  = `"` + influx.TagGateway + `" =~ /^${gateway:regex}$/`
 	chosenEdge     = `"` + influx.TagEdge + `" =~ /^${edge:regex}$/`
 )
 
 // placed is how far back a station's place is looked for: it is written when
-// the device is placed or moved, and daily.
-const placed = "7d"
+// the device is placed or moved, and daily. Each day more is another file that
+// is opened for each station.
+const placed = "2d"
 
 // query is what a panel asks one of the buckets.
 type query struct {
@@ -81,9 +82,11 @@ func published(dataset string, w opendata.Window, what, per string, and ...strin
 	return from(dataset, what, per, chosenOpen, append([]string{`"` + influx.TagWindow + `" = '` + w.String() + `'`}, and...)...)
 }
 
-// heard selects from what gateways received of the devices chosen.
+// heard selects from what the gateways chosen received. It knows no station, and
+// a list of a thousand devices would cost a tenth of a second in each query: who
+// shows devices joins them with names, which knows those of the stations chosen.
 func heard(what, per string, and ...string) string {
-	return from(influx.MeasurementRadio, what, per, chosenRadio, and...)
+	return from(influx.MeasurementRadio, what, per, chosenGateway, and...)
 }
 
 // ofPlatform selects from what processes, edges or gateways say of themselves.
@@ -91,7 +94,9 @@ func ofPlatform(role, what, per string, and ...string) string {
 	return from(influx.MeasurementPlatform, what, per, `"`+influx.TagRole+`" = '`+role+`'`, and...)
 }
 
-// over selects from the rows of another query. The time range is that query's
+// over selects from the rows of another query. With many stations that costs
+// InfluxDB a millisecond for each, so that numbers about all of them are made by
+// Grafana (panel.reduce), and this is for few rows. The time range is that query's
 // alone: said again, InfluxDB 1.8 answers nothing when the first inner window
 // begins before it. Where q has windows, what is to call one function only:
 // the server has a data race otherwise, which tests with it in the process see.
@@ -155,12 +160,20 @@ func atMost(length, q string) string {
 // points gives the place and the name of each chosen station or, by perDevice,
 // device of a domain or, for "", of all.
 func points(d uplink.Domain, per string) string {
+	return located(d, per, `last("`+influx.FieldLat+`") AS "`+columnLat+`", last("`+influx.FieldLon+`") AS "`+columnLon+`"`)
+}
+
+// names is points for those who need the name alone.
+func names(d uplink.Domain, per string) string {
+	return located(d, per, `last("`+influx.FieldLat+`") AS "`+columnLat+`"`)
+}
+
+func located(d uplink.Domain, per, what string) string {
 	var domain []string
 	if d != "" {
 		domain = []string{`"` + influx.TagDomain + `" = '` + string(d) + `'`}
 	}
-	return since(placed, from(influx.MeasurementPlace, `last("`+influx.FieldLat+`") AS "`+columnLat+`", last("`+influx.FieldLon+`") AS "`+columnLon+`"`,
-		per+`, "`+influx.TagName+`"`, chosen, domain...))
+	return since(placed, from(influx.MeasurementPlace, what, per+`, "`+influx.TagName+`"`, chosen, domain...))
 }
 
 // silentSince gives of the senders of a kind that are silent when they were

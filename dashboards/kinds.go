@@ -1,6 +1,7 @@
 package dashboards
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -33,7 +34,7 @@ func (b built) stat() *stat.PanelBuilder {
 		GraphMode(common.BigValueGraphModeNone).
 		TextMode(common.BigValueTextModeValue).
 		Orientation(common.VizOrientationAuto).
-		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{"lastNotNull"}))
+		ReduceOptions(common.NewReduceDataOptionsBuilder().Calcs([]string{cmp.Or(b.reduce, "lastNotNull")}))
 }
 
 func (b built) chart() *timeseries.PanelBuilder {
@@ -162,6 +163,13 @@ func words(texts map[string]string) []dashboard.ValueMapping {
 		m.Options[value] = dashboard.ValueMappingResult{Text: new(texts[value]), Index: new(int32(i))}
 	}
 	return []dashboard.ValueMapping{{ValueMap: m}}
+}
+
+// span shows all numbers between two as a word; nil is no end.
+func span(from, to *float64, text, color string) []dashboard.ValueMapping {
+	m := dashboard.NewRangeMap()
+	m.Options = dashboard.DashboardRangeMapOptions{From: from, To: to, Result: dashboard.ValueMappingResult{Text: &text, Color: &color, Index: new(int32(0))}}
+	return []dashboard.ValueMapping{{RangeMap: m}}
 }
 
 // properties say how the values of a column look; a column with limits or

@@ -37,6 +37,7 @@ type panel struct {
 	span          string // has a range of its own, up to now: "30d"
 	every         string // least window of a chart; at least twice the devices' interval
 	queries       []query
+	reduce        string // number: Grafana makes one of the rows of a table: "max", "min", "sum", "count"
 	alias         string // of the series of charts and timelines: "$tag_station"
 	unit          string // of Grafana's list; columns have their own
 	digits        float64
@@ -48,7 +49,7 @@ type panel struct {
 	key           string     // column by which tables are joined; empty: the station
 	together      bool       // the tables have the same columns and are put under each other instead
 	calc          []calc     // columns that Grafana calculates, one after the other
-	need          string     // rows without a value in this column are left out
+	need          []string   // rows without a value in one of these columns are left out
 	order         string     // column by which a table or ranking is sorted, greatest first
 	reversed      bool       // sorted by order, smallest first
 	field         string     // column that colours the map
@@ -215,7 +216,7 @@ func (b built) explained() string {
 
 // spans are lengths of time in words.
 func spans() map[string]string {
-	return map[string]string{"6h": "ein Abschnitt von 6 Stunden", "1d": "ein Tag", "2d": "zwei Tage"}
+	return map[string]string{"3h": "ein Abschnitt von 3 Stunden", "6h": "ein Abschnitt von 6 Stunden", "12h": "ein halber Tag", "1d": "ein Tag", "2d": "zwei Tage"}
 }
 
 func (b built) tabular() bool { return b.kind >= ranking }
@@ -239,7 +240,7 @@ func (q query) source(o Options) common.DataSourceRef {
 
 func (b built) targets() []variants.Dataquery {
 	format := "time_series"
-	if b.tabular() {
+	if b.tabular() || b.reduce != "" {
 		format = "table"
 	}
 	var all []variants.Dataquery

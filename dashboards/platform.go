@@ -3,7 +3,6 @@ package dashboards
 import (
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/units"
@@ -37,13 +36,14 @@ func platform(o Options) board {
 	}
 }
 
+const freeOf = `mean("` + influx.FieldDiskFree + `") / mean("` + influx.FieldDiskSize + `")`
+
 // process selects from what the processes say of themselves.
 func process(what, per string) string { return ofPlatform(influx.RoleProcess, what, per) }
 
 func platformNumbers() []panel {
 	const now = "5m"
-	share := `"` + influx.FieldDiskFree + `" / "` + influx.FieldDiskSize + `" AS "f"`
-	silence := from(influx.MeasurementHealth, `last("`+influx.FieldSilent+`") AS "s"`, `"`+influx.TagID+`"`, chosen, `"`+influx.TagSender+`" = 'device'`)
+	silence := from(influx.MeasurementHealth, `last("`+influx.FieldSilent+`")`, `"`+influx.TagID+`"`, chosen, `"`+influx.TagSender+`" = 'device'`)
 	return []panel{{
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Uplinks je Sekunde",
@@ -69,7 +69,8 @@ func platformNumbers() []panel {
 		title:   "Stumme Geräte",
 		about:   "Geräte der gewählten Stationen, von denen länger als zwei Berichtsintervalle nichts kam. Ohne Wert: es war noch keines stumm.",
 		limits:  limits{{0, fine}, {1, notice}},
-		queries: raw(over(silence, `sum("s")`, "")),
+		reduce:  "sum",
+		queries: raw(silence),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Offene Daten sind alt",
@@ -83,7 +84,8 @@ func platformNumbers() []panel {
 		about:   "Freier Anteil der vollsten Platte. Unter 10 % kann InfluxDB nicht mehr aufräumen.",
 		unit:    units.PercentUnit,
 		limits:  diskLimits(),
-		queries: raw(over(process(share, ""), `min("f")`, "")),
+		reduce:  "min",
+		queries: raw(process(freeOf+` AS "f"`, perInstance)),
 	}}
 }
 
@@ -171,43 +173,39 @@ func edges() []panel {
 	}}
 }
 
-// coverage is the share of the expected readings that came in each hour, of a
-// dataset. Where its quantities differ, the first and most telling counts.
-func coverage(d *opendata.Dataset) string {
-	of := func(field string) string {
-		return published(d.ID, opendata.Hour, `"`+field+`" AS "c"`, "")
-	}
-	return of(influx.FieldCoverage) + `), (` + of(d.Quantities[0]+"."+influx.FieldCoverage)
-}
-
+// openData shows how complete the datasets are. Where the quantities of one
+// differ, the first and most telling stands for it.
 func openData(o Options) []panel {
 	course := panel{
-		kind: chart, width: 12, height: 9, every: "1h", span: "7d",
-		title:   "Vollständigkeit der offenen Daten, letzte 7 Tage",
-		about:   "Anteil der erwarteten Messwerte, die kamen, je Datensatz und Stunde.",
+		kind: chart, width: 12, height: 9, every: "1d", span: "14d",
+		title:   "Vollständigkeit der offenen Daten, letzte 14 Tage",
+		about:   "Anteil der erwarteten Messwerte, die kamen, je Datensatz und Tag.",
 		unit:    units.PercentUnit,
 		limits:  limits{{0, alarm}, {0.9, fine}},
 		between: [2]float64{0, 1},
 		alias:   "$col",
 	}
-	var all []string
-	for i := range *o.Datasets {
-		d := &(*o.Datasets)[i]
-		if d.Households != nil || !slices.Contains(d.Windows, opendata.Hour) {
-			continue
-		}
-		course.queries = append(course.queries, open(over(coverage(d), `mean("c") AS "`+d.ID+`"`, windows("")))...)
-		all = append(all, coverage(d))
-	}
 	worst := panel{
 		kind: list, width: 12, height: 9, last: "24h",
 		title:   "Unvollständigste Stationen, 24 Stunden",
 		about:   "Anteil der erwarteten Messwerte, die in den letzten 24 Stunden kamen. Unter der Hälfte gilt ein Fenster als nicht gemessen.",
-		queries: append(raw(points("", perStation)), open(over(strings.Join(all, `), (`), `mean("c") AS "Vollständigkeit"`, perStation))...),
-		need:    "Vollständigkeit",
+		queries: raw(names("", perStation)),
+		need:    []string{"Vollständigkeit"},
 		order:   "Vollständigkeit", reversed: true,
 		columns: []column{{name: "Vollständigkeit", unit: units.PercentUnit, digits: 1, limits: limits{{0, alarm}, {0.5, warn}, {0.9, fine}}}},
 	}
+	for _, d := range *o.Datasets {
+		if d.Households != nil || !slices.Contains(d.Windows, opendata.Hour) || !slices.Contains(d.Windows, opendata.Day24) {
+			continue
+		}
+		// One of the two columns has values.
+		own := d.ID + " "
+		mean := `mean("` + influx.FieldCoverage + `") AS "` + d.ID + `", mean("` + d.Quantities[0] + "." + influx.FieldCoverage + `") AS "` + own + `"`
+		course.queries = append(course.queries, open(published(d.ID, opendata.Day24, mean, "time(1d) fill(none) tz('Europe/Berlin')"))...)
+		worst.queries = append(worst.queries, open(published(d.ID, opendata.Hour, mean, perStation))...)
+		worst.hidden = append(worst.hidden, d.ID, own)
+	}
+	worst.calc = []calc{{name: "Vollständigkeit", mean: worst.hidden}}
 	return []panel{course, worst, {
 		kind: chart, width: 12, height: 8, every: "1m",
 		title:   "Alter der offenen Daten",
@@ -244,7 +242,7 @@ func machine() []panel {
 		limits:  diskLimits(),
 		between: [2]float64{0, 1},
 		alias:   "$tag_instance",
-		queries: raw(process(`mean("`+influx.FieldDiskFree+`") / mean("`+influx.FieldDiskSize+`")`, windows(perInstance))),
+		queries: raw(process(freeOf, windows(perInstance))),
 	}, {
 		kind: chart, width: 12, height: 8, every: "5m",
 		title:   "Speicher",

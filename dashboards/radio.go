@@ -3,7 +3,6 @@ package dashboards
 import (
 	"fmt"
 
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
 	"modellregion/internal/influx"
@@ -21,10 +20,16 @@ func dutyLimits() limits { return limits{{0, fine}, {0.5, notice}, {1, alarm}} }
 
 const signalOf = `mean("` + influx.FieldRSSI + `") AS "RSSI", mean("` + influx.FieldSNR + `") AS "SNR"`
 
-// airtimeOf estimates the seconds that a frame takes on the air: 70 ms at DR5
-// (SF7, 20 bytes of payload), and twice as long with each data rate less. How
-// long frames are is not stored.
-const airtimeOf = `exp("` + influx.FieldDR + `" * -0.6931471806) * 2.24 AS "t"`
+// sentOf counts the frames of a device by its counter, those that nobody heard
+// too. After a join the counter begins anew, and for that time it is wrong.
+const sentOf = `spread("` + influx.FieldFCnt + `") + 1`
+
+// timeOnAir is the share of an hour, in percent, that so many frames in it take:
+// a frame takes 70 ms at DR5 (SF7, 20 bytes of payload), and twice as long with
+// each data rate less. How long frames are is not stored.
+func timeOnAir(frames string) string {
+	return `(` + frames + `) * exp(mean("` + influx.FieldDR + `") * -0.6931471806) * 2.24 / 36`
+}
 
 // radio is for who looks after the radio network: do the gateways hear, do the
 // devices come through, and which battery is next.
@@ -51,13 +56,15 @@ func radioNumbers() []panel {
 	return []panel{{
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Gehörte Geräte",
-		about:   "Geräte der gewählten Stationen, von denen ein Gateway in der letzten Stunde etwas empfing.",
-		queries: raw(over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perDevice), `count("n")`, "")),
+		about:   "Geräte, von denen die gewählten Gateways in der letzten Stunde etwas empfingen.",
+		reduce:  "count",
+		queries: raw(heard(`count("`+influx.FieldRSSI+`")`, perDevice)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Hörende Gateways",
-		about:   "Gateways, die in der letzten Stunde etwas von den gewählten Stationen empfingen.",
-		queries: raw(over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perGateway), `count("n")`, "")),
+		about:   "Gateways, die in der letzten Stunde etwas empfingen.",
+		reduce:  "count",
+		queries: raw(heard(`count("`+influx.FieldRSSI+`")`, perGateway)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Empfänge",
@@ -78,11 +85,12 @@ func radioNumbers() []panel {
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Höchste Sendezeit eines Geräts",
-		about:   "Geschätzter Anteil der Stunde, den ein Gerät sendet, aus Datenrate und 20 Byte Nutzlast. EU868 erlaubt 1 %.",
+		about:   "Geschätzter Anteil der Stunde, den ein Gerät sendet, wie ihn das beste Gateway hört, aus Datenrate und 20 Byte Nutzlast. EU868 erlaubt 1 %.",
 		unit:    units.Percent,
 		digits:  2,
 		limits:  dutyLimits(),
-		queries: raw(over(airtime("x"), `max("x")`, "")),
+		reduce:  "max",
+		queries: raw(heard(timeOnAir(`count("`+influx.FieldDR+`")`)+` AS "s"`, perDevice+", "+perGateway)),
 	}}
 }
 
@@ -92,25 +100,17 @@ func lost(what, per string) string {
 	return from(influx.MeasurementQuality, what, per, chosen, `"`+influx.TagMark+`" = 'gap'`)
 }
 
-// airtime is the share of the last hour that each device was on the air, in
-// percent, as the gateway has it that heard most of it.
-func airtime(name string) string {
-	frames := heard(airtimeOf, "")
-	each := over(frames, `sum("t") AS "s"`, perDevice+", "+perGateway)
-	return over(over(each, `max("s") AS "s"`, perDevice), `"s" / 36 AS "`+name+`"`, perDevice)
-}
-
 func radioMap() panel {
 	return panel{
-		kind: atlas, width: 12, height: 14, last: "1h",
+		kind: atlas, width: 12, height: 14, last: "30m",
 		title: "Empfang der Geräte",
-		about: "Mittlerer Signal-Rausch-Abstand je Gerät. Grün: Reserve für alle Datenraten; gelb: nur noch mit langsamen; rot: kaum noch. Ein Klick zeigt nur diese Station.",
+		about: "Mittlerer Signal-Rausch-Abstand je Gerät in der letzten halben Stunde. Grün: Reserve für alle Datenraten; gelb: nur noch mit langsamen; rot: kaum noch. Ein Klick zeigt nur diese Station.",
 		key:   influx.TagDevice,
 		queries: raw(
 			points("", perDevice+`, `+perStation),
 			heard(signalOf, perDevice),
 		),
-		field: "SNR", limits: snrLimits(), need: "SNR",
+		field: "SNR", limits: snrLimits(), need: []string{columnName, "SNR"},
 		columns: []column{
 			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
 			{name: "RSSI", unit: units.DecibelMilliWatt},
@@ -123,19 +123,18 @@ func gatewayList() panel {
 	return panel{
 		kind: list, width: 12, height: 14, last: "1h",
 		title: "Gateways",
-		about: "Was jedes Gateway in der letzten Stunde von den gewählten Stationen empfing, und was sein Paketweiterleiter von sich sagt: alle gehörten Pakete, auch fremde, " +
+		about: "Was jedes Gateway in der letzten Stunde von unseren Geräten empfing, und was sein Paketweiterleiter von sich sagt: alle gehörten Pakete, auch fremde, " +
 			"welcher Anteil fehlerfrei war, gesendete Downlinks, bestätigte Datagramme.",
 		key: influx.TagGateway,
 		queries: raw(
 			heard(`count("`+influx.FieldRSSI+`") AS "Empfänge", `+signalOf, perGateway),
-			over(heard(`count("`+influx.FieldRSSI+`") AS "n"`, perGateway+", "+perDevice), `count("n") AS "Geräte"`, perGateway),
 			ofPlatform(influx.RoleGateway, sums, perGateway, `"`+influx.TagGateway+`" =~ /^${gateway:regex}$/`),
 		),
 		calc:   []calc{{name: "fehlerfrei", left: "mit CRC", operator: "/", right: "Pakete"}},
 		order:  "Empfänge",
 		hidden: []string{"mit CRC"},
 		columns: []column{
-			{name: "Empfänge"}, {name: "Geräte"},
+			{name: "Empfänge"},
 			{name: "RSSI", unit: units.DecibelMilliWatt, limits: rssiLimits()},
 			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
 			{name: "Pakete"},
@@ -177,7 +176,7 @@ func silentGateways() panel {
 func reception() []panel {
 	course := func(title, about, unit string, l limits, between [2]float64, what string) panel {
 		return panel{
-			kind: chart, width: 8, height: 8, every: "15m", most: "6h",
+			kind: chart, width: 8, height: 8, every: "15m", most: "3h",
 			title: title, about: about, unit: unit, digits: 1, limits: l, between: between,
 			alias:   "$tag_gateway",
 			queries: raw(heard(what, windows(perGateway))),
@@ -204,26 +203,23 @@ func lostByMunicipality() panel {
 // those received tell how many different ones there were.
 func worstDevices() panel {
 	return panel{
-		kind: list, width: 10, height: 11, last: "6h",
-		title: "Schlechteste Geräte der letzten 6 Stunden",
-		about: "Verlorene und empfangene Rahmen aus den Rahmenzählern, dazu Empfang und geschätzte Sendezeit der letzten Stunde. " +
-			"Verlust ab 10 %: Standort, Antenne oder Datenrate prüfen.",
+		kind: list, width: 10, height: 11, last: "3h",
+		title: "Schlechteste Geräte der letzten 3 Stunden",
+		about: "Verlorene und gesendete Rahmen aus den Rahmenzählern, dazu der Empfang der letzten halben und die geschätzte Sendezeit der letzten Stunde. " +
+			"Verlust ab 10 %: Standort, Antenne oder Datenrate prüfen. Meldet sich ein Gerät neu an, beginnt sein Zähler von vorn, und seine Zeile stimmt so lange nicht.",
 		key: influx.TagDevice,
 		queries: raw(
-			points("", perDevice+`, `+perStation),
+			names("", perDevice+`, `+perStation),
 			lost(`sum("`+influx.FieldValue+`") AS "verloren"`, perDevice),
-			over(heard(`distinct("`+influx.FieldFCnt+`") AS "f"`, perDevice), `count("f") AS "empfangen"`, perDevice),
-			heard(signalOf+`, mean("`+influx.FieldDR+`") AS "DR"`, perDevice),
-			since("1h", airtime("Sendezeit")),
+			heard(sentOf+` AS "gesendet"`, perDevice),
+			since("30m", heard(signalOf+`, mean("`+influx.FieldDR+`") AS "DR"`, perDevice)),
+			since("1h", heard(timeOnAir(sentOf)+` AS "Sendezeit"`, perDevice)),
 		),
-		calc: []calc{
-			{name: "alle", left: "verloren", operator: "+", right: "empfangen"},
-			{name: "Verlust", left: "verloren", operator: "/", right: "alle"},
-		},
-		need: "verloren", order: "Verlust", hidden: []string{"alle"},
+		calc: []calc{{name: "Verlust", left: "verloren", operator: "/", right: "gesendet"}},
+		need: []string{columnName, "verloren"}, order: "Verlust",
 		columns: []column{
 			{name: "Verlust", unit: units.PercentUnit, digits: 1, limits: limits{{0, fine}, {0.05, notice}, {0.1, warn}, {0.3, alarm}}},
-			{name: "verloren"}, {name: "empfangen"},
+			{name: "verloren"}, {name: "gesendet"},
 			{name: "RSSI", unit: units.DecibelMilliWatt, limits: rssiLimits()},
 			{name: "SNR", unit: units.Decibel, digits: 1, limits: snrLimits()},
 			{name: "DR", digits: 1},
@@ -234,7 +230,7 @@ func worstDevices() panel {
 
 func dataRates() panel {
 	p := panel{
-		kind: chart, width: 6, height: 11, every: "1h", bars: true, most: "6h",
+		kind: chart, width: 6, height: 11, every: "1h", bars: true, most: "3h",
 		title: "Empfänge je Datenrate",
 		about: "DR0 ist die langsamste (SF12), DR5 die schnellste (SF7). Viele langsame kosten Sendezeit: Abdeckung verbessern.",
 		alias: "$col",
@@ -255,17 +251,13 @@ func batteries() panel {
 	volts := func(what string) string {
 		return `SELECT ` + what + ` FROM ` + domains + ` WHERE $timeFilter AND ` + chosen + ` GROUP BY ` + perStation
 	}
-	falling := dashboard.NewRangeMap()
-	falling.Options = dashboard.DashboardRangeMapOptions{From: nil, To: new(0.0), Result: dashboard.ValueMappingResult{Text: new("fällt nicht"), Color: new(fine), Index: new(int32(0))}}
-	long := dashboard.NewRangeMap()
-	long.Options = dashboard.DashboardRangeMapOptions{From: new(520.0), To: nil, Result: dashboard.ValueMappingResult{Text: new("über 10 Jahre"), Color: new(fine), Index: new(int32(1))}}
 	return panel{
 		kind: list, width: 24, height: 10,
 		title: "Batterien und ihr Ende",
 		about: "Spannung des letzten Tages, ihr Fall seit vier Wochen, und in wie vielen Wochen sie bei gleichem Fall 3,3 V erreicht, wo eine Lithiumzelle mit 3,6 V fast leer ist. " +
 			"Für andere Batterien gilt die Spannung nicht; manche Geräte melden den Ladestand. Kälte senkt die Spannung, ohne die Batterie zu leeren.",
 		queries: raw(
-			points("", perStation),
+			names("", perStation),
 			since("1d", volts(`mean("battery_voltage") AS "Spannung"`)),
 			between("29d", "28d", volts(`mean("battery_voltage") AS "vor 4 Wochen"`)),
 			since("7d", volts(`last("battery_level") AS "Ladestand"`)),
@@ -276,11 +268,11 @@ func batteries() panel {
 			{name: "Rest", left: "Spannung", operator: "-", right: lowVoltage},
 			{name: "Wochen bis 3,3 V", left: "Rest", operator: "/", right: "Fall je Woche"},
 		},
-		need: "Spannung", order: "Spannung", reversed: true, hidden: []string{"vor 4 Wochen", "Fall", "Rest"},
+		need: []string{"Spannung"}, order: "Spannung", reversed: true, hidden: []string{"vor 4 Wochen", "Fall", "Rest"},
 		columns: []column{
 			{name: "Spannung", unit: units.Volt, digits: 2},
 			{name: "Fall je Woche", unit: units.Volt, digits: 3},
-			{name: "Wochen bis 3,3 V", limits: limits{{0, alarm}, {4, warn}, {12, notice}, {26, fine}}, states: []dashboard.ValueMapping{{RangeMap: falling}, {RangeMap: long}}},
+			{name: "Wochen bis 3,3 V", limits: limits{{0, alarm}, {4, warn}, {12, notice}, {26, fine}}, states: append(span(nil, new(0.0), "fällt nicht", fine), span(new(520.0), nil, "über 10 Jahre", fine)...)},
 			{name: "Ladestand", unit: units.Percent},
 		},
 	}

@@ -65,6 +65,7 @@ func extras() []devices.Device {
 		device(1, "beispiel-stau", uplink.Traffic, "virtual-traffic"),
 		device(2, "beispiel-ebenheit", uplink.Road, "virtual-road"),
 		device(3, "beispiel-ozon", uplink.Environment, "virtual-air"),
+		device(4, "beispiel-einspeisung", uplink.Energy, "virtual-grid"), // at night, too
 	}
 }
 
@@ -121,8 +122,9 @@ func (r *region) extra() {
 			reading("vehicle_count", "lane1", 5), reading("vehicle_count_truck", "lane1", 1), reading("speed_mean", "lane1", 5), reading("occupancy", "lane1", 0.6),
 			reading("battery_voltage", "", 3.2), reading("battery_level", "", 20),
 		}},
-		"beispiel-ebenheit": {5 * time.Minute, []devices.Reading{reading("roughness_iri", "", 3.4)}},
-		"beispiel-ozon":     {10 * time.Minute, []devices.Reading{reading("o3", "", 70), reading("battery_level", "", 80)}},
+		"beispiel-ebenheit":    {5 * time.Minute, []devices.Reading{reading("roughness_iri", "", 3.4)}},
+		"beispiel-einspeisung": {5 * time.Minute, []devices.Reading{reading("power_active", "l1", -500)}},
+		"beispiel-ozon":        {10 * time.Minute, []devices.Reading{reading("o3", "", 70), reading("battery_level", "", 80)}},
 	}
 	for _, d := range extras() {
 		s := said[d.Station]

@@ -30,14 +30,13 @@ func road(o Options) board {
 			{title: "Lage jetzt (letzte 30 Minuten)", panels: append(roadNumbers(), roadMap(), nearest())},
 			{title: "Eiswarnung", panels: []panel{iceWarning(), {
 				kind: chart, width: 10, height: 11, every: "15m", most: "1d",
-				title:  "Abstand zum Gefrieren je Kommune",
-				about:  "Oberflächentemperatur minus Gefriertemperatur, kleinste Station. Unter der Linie gefriert die Fahrbahn.",
-				unit:   "suffix: K",
-				digits: 1,
-				limits: limits{{0, alarm}, {0, alarm}},
-				alias:  "$tag_municipality",
-				queries: raw(over(readings(d, marginOf+` AS "m"`, windows(perStation)),
-					`min("m")`, windows(perMunicipality))),
+				title:   "Ungünstigster Abstand je Kommune",
+				about:   "Kälteste Oberfläche minus höchste Gefriertemperatur: näher am Gefrieren ist keine Station. Unter der Linie kann eine Fahrbahn gefrieren.",
+				unit:    "suffix: K",
+				digits:  1,
+				limits:  limits{{0, alarm}, {0, alarm}},
+				alias:   "$tag_municipality",
+				queries: raw(readings(d, `min("surface_temperature") - max("freezing_temperature")`, windows(perMunicipality))),
 			}}},
 			{title: "Verlauf", panels: roadCourse()},
 			{title: "Fahrbahn", panels: []panel{roughness()}},
@@ -52,14 +51,14 @@ func roadNumbers() []panel {
 		d   = uplink.Road
 		now = "30m"
 	)
-	latest := readings(d, `last("surface_state") AS "s"`, perStation)
 	return []panel{{
 		kind: number, width: 4, height: 4, last: now,
 		title:  "Glatte Stellen",
 		about:  "Stationen, die zuletzt Schneematsch, Schnee, Eis oder Reif meldeten.",
 		limits: limits{{0, fine}, {1, alarm}},
 		// The codes from 4 (slush) on are slippery: 1 from 4, 0 below.
-		queries: raw(over(over(latest, `floor(("s" + 6) / 10) AS "slippery"`, ""), `sum("slippery")`, "")),
+		reduce:  "sum",
+		queries: raw(readings(d, `floor((last("surface_state") + 6) / 10) AS "slippery"`, perStation)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Kälteste Fahrbahn",
@@ -67,7 +66,8 @@ func roadNumbers() []panel {
 		unit:    units.Celsius,
 		digits:  1,
 		limits:  surfaceLimits(),
-		queries: raw(over(readings(d, `mean("surface_temperature") AS "t"`, perStation), `min("t")`, "")),
+		reduce:  "min",
+		queries: raw(readings(d, `mean("surface_temperature")`, perStation)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title: "Kleinster Abstand zum Gefrieren",
@@ -76,7 +76,8 @@ func roadNumbers() []panel {
 		unit:    "suffix: K",
 		digits:  1,
 		limits:  marginLimits(),
-		queries: raw(over(readings(d, marginOf+` AS "m"`, perStation), `min("m")`, "")),
+		reduce:  "min",
+		queries: raw(readings(d, marginOf+` AS "m"`, perStation)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Geringste Griffigkeit",
@@ -95,7 +96,8 @@ func roadNumbers() []panel {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Meldende Stationen",
 		about:   "Stationen, von denen in den letzten 30 Minuten Werte ankamen.",
-		queries: raw(over(readings(d, `count("surface_temperature") AS "n"`, perStation), `count("n")`, "")),
+		reduce:  "count",
+		queries: raw(readings(d, `count("surface_temperature")`, perStation)),
 	}}
 }
 
@@ -128,12 +130,12 @@ func nearest() panel {
 		title: "Stationen, dem Gefrieren am nächsten zuerst",
 		about: "Abstand: Oberflächentemperatur minus Gefriertemperatur. Ein Klick auf eine Station zeigt nur noch diese.",
 		queries: raw(
-			points(d, perStation),
+			names(d, perStation),
 			readings(d, `last("surface_state") AS "Zustand"`, perStation),
 			readings(d, marginOf+` AS "Abstand", mean("surface_temperature") AS "Oberfläche", `+
 				`mean("water_film") AS "Wasserfilm", mean("ice_fraction") AS "Eisanteil", mean("friction") AS "Griffigkeit"`, perStation),
 		),
-		need: "Zustand", order: "Abstand", reversed: true,
+		need: []string{"Zustand"}, order: "Abstand", reversed: true,
 		columns: []column{
 			{name: "Zustand", states: states},
 			{name: "Abstand", unit: "suffix: K", digits: 1, limits: marginLimits()},
@@ -156,7 +158,7 @@ func iceWarning() panel {
 			"Rot: gefriert, wenn es so weitergeht und die Fahrbahn feucht ist (Wasserfilm ab 10 µm). " +
 			"Keine Vorhersage: Sonnenuntergang, Wolken und Regen kennt der Trend nicht.",
 		queries: raw(
-			points(d, perStation),
+			names(d, perStation),
 			readings(d, marginOf+` AS "jetzt", mean("surface_temperature") AS "Oberfläche", max("water_film") AS "Wasserfilm"`, perStation),
 			between("150m", "120m", readings(d, marginOf+` AS "vor 2 h"`, perStation)),
 		),
@@ -166,7 +168,7 @@ func iceWarning() panel {
 			{name: "Änderung in 3 h", left: "Änderung", operator: "*", right: "1.5"},
 			{name: "in 3 Stunden", left: "jetzt", operator: "+", right: "Änderung in 3 h"},
 		},
-		need: "vor 2 h", order: "in 3 Stunden", reversed: true, hidden: []string{"vor 2 h", "Änderung", "Änderung in 3 h"},
+		need: []string{"vor 2 h"}, order: "in 3 Stunden", reversed: true, hidden: []string{"vor 2 h", "Änderung", "Änderung in 3 h"},
 		columns: []column{
 			{name: "in 3 Stunden", unit: "suffix: K", digits: 1, limits: marginLimits()},
 			{name: "jetzt", unit: "suffix: K", digits: 1, limits: marginLimits()},
@@ -197,7 +199,7 @@ func roadCourse() []panel {
 	const d = uplink.Road
 	states, _ := surfaceStates()
 	return []panel{{
-		kind: timeline, width: 14, height: 10, every: "15m", most: "2d",
+		kind: timeline, width: 14, height: 10, every: "15m", most: "1d",
 		title:   "Zustand je Station",
 		about:   "Der ungünstigste Zustand in jedem Abschnitt: Trocken bis nass, dann Schneematsch, Schnee, Eis, Reif.",
 		states:  states,

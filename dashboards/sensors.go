@@ -19,8 +19,8 @@ func silent(d uplink.Domain) panel {
 		title: "Stumme Stationen",
 		about: "Geräte, von denen die Plattform länger als zwei Berichtsintervalle nichts gehört hat, die am längsten stummen zuerst. " +
 			"Leer ist gut.",
-		queries:  raw(points(d, perStation), silentSince("device", perStation, chosen, `"`+influx.TagDomain+`" = '`+string(d)+`'`)),
-		need:     "Zuletzt gehört",
+		queries:  raw(names(d, perStation), silentSince("device", perStation, chosen, `"`+influx.TagDomain+`" = '`+string(d)+`'`)),
+		need:     []string{"Zuletzt gehört"},
 		order:    "Zuletzt gehört",
 		reversed: true,
 		columns:  heardColumns(),
@@ -35,8 +35,8 @@ func battery(d uplink.Domain) panel {
 		title: "Schwächste Batterien",
 		about: "Mittlere Batteriespannung des letzten Tages, die kleinste zuerst. Welche Spannung zu klein ist, hängt vom Gerät ab: " +
 			"Lithiumzellen mit 3,6 V sind unter 3,3 V fast leer. Wie lange sie noch halten, schätzt das Dashboard Funknetz.",
-		queries:  raw(points(d, perStation), readings(d, `mean("battery_voltage") AS "`+voltage+`"`, perStation)),
-		need:     voltage,
+		queries:  raw(names(d, perStation), readings(d, `mean("battery_voltage") AS "`+voltage+`"`, perStation)),
+		need:     []string{voltage},
 		order:    voltage,
 		reversed: true,
 		columns:  []column{{name: voltage, unit: units.Volt, digits: 2}},
@@ -46,7 +46,7 @@ func battery(d uplink.Domain) panel {
 // marked shows how many readings were stored with a doubt.
 func marked(d uplink.Domain) panel {
 	return panel{
-		kind: chart, width: 12, height: 8, every: "1h", bars: true, span: "7d",
+		kind: chart, width: 12, height: 8, every: "1h", bars: true, span: "3d",
 		title: "Zweifelhafte Messwerte",
 		about: "Messwerte mit einer Marke je Stunde: stuck steht still, jump springt, backwards zählt rückwärts, gap Funkrahmen fehlen, clock Uhr ungewiss. " +
 			"Sie sind gespeichert; wer mit ihnen rechnet, sollte hinsehen.",

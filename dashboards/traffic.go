@@ -13,14 +13,10 @@ import (
 
 const perHour = "suffix: Kfz/h"
 
-// drivenQuery is the way and number of vehicles. Speeds count as often as
-// vehicles drove them; 1 m/h keeps a standstill finite.
-func drivenQuery() string {
-	return readings(uplink.Traffic, `"speed_mean" * "vehicle_count" AS "way", "vehicle_count" AS "n"`, "", `"vehicle_count" > 0`)
-}
+// moving leaves out what a detector says that saw nobody: 0 km/h.
+const moving = `"speed_mean" > 0`
 
 const (
-	speedOf = `sum("way") / sum("n")`
 	heavyOf = `sum("vehicle_count_truck") / sum("vehicle_count")`
 	flowOf  = `sum("vehicle_count") * 3600000 / $__interval_ms`
 )
@@ -49,7 +45,7 @@ func traffic(o Options) board {
 			{title: "Lage jetzt (letzte 15 Minuten)", panels: append(trafficNumbers(o), trafficMap(o), unusual())},
 			{title: "Störungen", panels: []panel{jams(o), jamTimes(o), silent(d)}},
 			{title: "Verlauf je Kommune", panels: trafficCourse()},
-			{title: "Gewählte Zählstellen je Spur", collapsed: true, panels: lanes("$tag_station $tag_channel", "6h")},
+			{title: "Gewählte Zählstellen je Spur", collapsed: true, panels: lanes("$tag_station $tag_channel", "3h")},
 			{title: "Langzeit", collapsed: true, panels: []panel{perDay(o)}},
 			{title: "Sensoren", collapsed: true, panels: []panel{battery(d), marked(d)}},
 		},
@@ -61,7 +57,8 @@ func trafficNumbers(o Options) []panel {
 		d   = uplink.Traffic
 		now = "15m" // the window in which German traffic counts are compared
 	)
-	state := between("45m", "15m", published(o.dataset("traffic_state", opendata.Quarter), opendata.Quarter, `last("traffic_state.mode") AS "s"`, perStation))
+	// 1 from code 3 (slow) on, 0 below.
+	jam := published(o.dataset("traffic_state", opendata.Quarter), opendata.Quarter, `floor((last("traffic_state.mode") + 1) / 4) AS "jam"`, perStation)
 	return []panel{{
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Verkehrsstärke",
@@ -71,23 +68,24 @@ func trafficNumbers(o Options) []panel {
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Mittlere Geschwindigkeit",
-		about:   "Mittel über alle Fahrzeuge der gewählten Zählstellen.",
+		about:   "Mittel der gemeldeten Geschwindigkeiten der gewählten Zählstellen.",
 		unit:    units.KilometersPerHour,
-		queries: raw(over(drivenQuery(), speedOf, "")),
+		queries: raw(readings(d, `mean("speed_mean")`, "", moving)),
 	}, {
 		kind: number, width: 4, height: 4,
-		title:  "Stau und zäher Verkehr",
-		about:  "Zählstellen, deren Verkehrslage in der letzten vollen Viertelstunde zäh oder gestaut war.",
-		limits: limits{{0, fine}, {1, warn}},
-		// 1 from code 3 (slow) on, 0 below.
-		queries: open(over(over(state, `floor(("s" + 1) / 4) AS "jam"`, ""), `sum("jam")`, "")),
+		title:   "Stau und zäher Verkehr",
+		about:   "Zählstellen, deren Verkehrslage in der letzten vollen Viertelstunde zäh oder gestaut war.",
+		limits:  limits{{0, fine}, {1, warn}},
+		reduce:  "sum",
+		queries: open(between("45m", "15m", jam)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Höchste Belegung",
 		about:   "Größter mittlerer Belegungsgrad einer Spur. Ab etwa 30 % staut sich der Verkehr vor dem Detektor.",
 		unit:    units.PercentUnit,
 		limits:  limits{{0, fine}, {0.2, notice}, {0.3, warn}, {0.5, alarm}},
-		queries: raw(over(readings(d, `mean("occupancy") AS "o"`, perChannel), `max("o")`, "")),
+		reduce:  "max",
+		queries: raw(readings(d, `mean("occupancy")`, perChannel)),
 	}, {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Schwerverkehr",
@@ -99,7 +97,8 @@ func trafficNumbers(o Options) []panel {
 		kind: number, width: 4, height: 4, last: now,
 		title:   "Meldende Zählstellen",
 		about:   "Zählstellen, von denen in den letzten 15 Minuten Werte ankamen.",
-		queries: raw(over(readings(d, `count("vehicle_count") AS "n"`, perStation), `count("n")`, "")),
+		reduce:  "count",
+		queries: raw(readings(d, `count("vehicle_count")`, perStation)),
 	}}
 }
 
@@ -117,7 +116,7 @@ func trafficMap(o Options) panel {
 			"Grau: unbekannt. Geschwindigkeit und Stärke sind die der letzten 15 Minuten. Ein Klick auf eine Zählstelle führt zu ihr.",
 		queries: append(raw(
 			points(d, perStation),
-			over(drivenQuery(), speedOf+` AS "Geschwindigkeit"`, perStation),
+			readings(d, `mean("speed_mean") AS "Geschwindigkeit"`, perStation, moving),
 			readings(d, `sum("vehicle_count") * 4 AS "Stärke"`, perStation),
 		), open(between("45m", "15m", window))...),
 		field: state, limits: colours,
@@ -134,11 +133,11 @@ func trafficMap(o Options) panel {
 func unusual() panel {
 	const d = uplink.Traffic
 	weeks := []string{"w1", "w2", "w3", "w4"}
-	queries := []string{points(d, perStation), over(drivenQuery(), speedOf+` AS "jetzt"`, perStation)}
+	queries := []string{names(d, perStation), readings(d, `mean("speed_mean") AS "jetzt"`, perStation, moving)}
 	for i, week := range weeks {
 		days := 7 * (i + 1)
-		hour := between(strconv.Itoa(days*24*60+30)+"m", strconv.Itoa(days*24*60-30)+"m", drivenQuery())
-		queries = append(queries, over(hour, speedOf+` AS "`+week+`"`, perStation))
+		hour := readings(d, `mean("speed_mean") AS "`+week+`"`, perStation, moving)
+		queries = append(queries, between(strconv.Itoa(days*24*60+30)+"m", strconv.Itoa(days*24*60-30)+"m", hour))
 	}
 	queries = append(queries, readings(d, `sum("vehicle_count") * 4 AS "Stärke", `+heavyOf+` AS "Lkw"`, perStation))
 	return panel{
@@ -148,9 +147,9 @@ func unusual() panel {
 			"Gelb unter 70 %, orange unter 50 %, rot unter 30 %. Ein Klick auf eine Zählstelle führt zu ihr.",
 		queries: raw(queries...),
 		calc:    []calc{{name: "üblich", mean: weeks}, {name: "Verhältnis", left: "jetzt", operator: "/", right: "üblich"}},
-		need:    "jetzt", order: "Verhältnis", reversed: true, hidden: weeks,
+		need:    []string{"jetzt"}, order: "Verhältnis", reversed: true, hidden: weeks,
 		columns: []column{
-			{name: "Verhältnis", unit: units.PercentUnit, limits: slowness()},
+			{name: "Verhältnis", unit: units.PercentUnit, limits: slowness(), states: span(new(100.0), nil, "kein Vergleich", absent)}, // divided by nothing
 			{name: "jetzt", unit: units.KilometersPerHour},
 			{name: "üblich", unit: units.KilometersPerHour},
 			{name: "Stärke", unit: perHour},
@@ -169,12 +168,12 @@ func jams(o Options) panel {
 		kind: list, width: 12, height: 10, last: "24h",
 		title: "Stau und zäher Verkehr der letzten 24 Stunden",
 		about: "Wie lange die Verkehrslage zäh oder gestaut war und wie schlimm es wurde, die längste Störung zuerst.",
-		queries: append(raw(points(d, perStation)), open(
+		queries: append(raw(names(d, perStation)), open(
 			published(set, opendata.Quarter, `count("traffic_state.mode") / 4 AS "Dauer"`, perStation, slow),
 			published(set, opendata.Quarter, `max("traffic_state.mode") AS "schlimmstens"`, perStation, slow),
 			published(set, opendata.Quarter, `last("traffic_state.mode") AS "zuletzt"`, perStation),
 		)...),
-		need: "Dauer", order: "Dauer",
+		need: []string{"Dauer"}, order: "Dauer",
 		columns: []column{
 			{name: "Dauer", unit: units.Hours, digits: 2},
 			{name: "schlimmstens", states: states},
@@ -186,7 +185,7 @@ func jams(o Options) panel {
 func jamTimes(o Options) panel {
 	states, _ := trafficStates()
 	return panel{
-		kind: timeline, width: 12, height: 10, every: "15m", most: "1d",
+		kind: timeline, width: 12, height: 10, every: "15m", most: "12h",
 		title:  "Wann es stockte",
 		about:  "Viertelstunden mit zähem oder gestautem Verkehr; dazwischen floss er.",
 		states: states,
@@ -267,8 +266,8 @@ func lanes(alias, most string) []panel {
 // Germany, and so must the bars.
 func perDay(o Options) panel {
 	return panel{
-		kind: chart, width: 24, height: 8, every: "1d", bars: true, span: "30d",
-		title:   "Fahrzeuge je Tag, letzte 30 Tage",
+		kind: chart, width: 24, height: 8, every: "1d", bars: true, span: "14d",
+		title:   "Fahrzeuge je Tag, letzte 14 Tage",
 		about:   "Summe der gewählten Zählstellen, Kalendertage in Deutschland. Der letzte Balken wächst noch.",
 		unit:    "suffix: Kfz",
 		alias:   "Fahrzeuge",

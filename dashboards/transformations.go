@@ -43,11 +43,12 @@ func (b built) transformations() []dashboard.DataTransformerConfig {
 	for _, c := range b.calc {
 		p.calculate(c)
 	}
-	if b.need != "" {
-		p.add("filterByValue", options{
-			"type": "exclude", "match": "any",
-			"filters": []options{{"fieldName": b.need, "config": options{"id": "isNull", "options": options{}}}},
-		})
+	if len(b.need) > 0 {
+		var without []options
+		for _, name := range b.need {
+			without = append(without, options{"fieldName": name, "config": options{"id": "isNull", "options": options{}}})
+		}
+		p.add("filterByValue", options{"type": "exclude", "match": "any", "filters": without})
 	}
 	if hidden := b.unseen(); len(hidden) > 0 {
 		p.drop(hidden...)

@@ -15,7 +15,7 @@ func transformer(o Options) board {
 		now = "15m"
 	)
 	weekly := o.dataset("voltage_quality", opendata.Week)
-	verdict := published(weekly, opendata.Week, `last("voltage_quality.mode") AS "v"`, perChannel)
+	verdict := published(weekly, opendata.Week, `max("voltage_quality.mode")`, "")
 	ten := o.dataset("voltage_unbalance", opendata.TenMinutes)
 	hourly := o.dataset("load", opendata.Hour)
 	means := readings(d, `mean("voltage") AS "v"`, perChannel)
@@ -65,13 +65,13 @@ func transformer(o Options) board {
 				title:   "Spannung diese Woche",
 				about:   "Urteil nach EN 50160 über die schlechteste Phase, vorläufig, bis die Woche voll ist.",
 				states:  verdictStates(),
-				queries: open(runningWeek(over(verdict, `max("v")`, ""))),
+				queries: open(runningWeek(verdict)),
 			}, {
 				kind: number, width: 4, height: 4,
 				title:   "Spannung in der Vorwoche",
 				about:   "Urteil nach EN 50160 über die schlechteste Phase.",
 				states:  verdictStates(),
-				queries: open(weekBefore(over(verdict, `max("v")`, ""))),
+				queries: open(weekBefore(verdict)),
 			}},
 		}, {
 			title: "Auslastung",

@@ -15,8 +15,7 @@ type choice struct {
 }
 
 // variables are the municipality, the stations in those chosen and, hidden,
-// what follows for data that know neither: the stations as a list, since bucket
-// open has no municipality, and on boards about radio their devices.
+// these as a list, for bucket open, which has no municipality.
 func (b board) variables() []choice {
 	domain := ""
 	if b.domain != "" {
@@ -29,9 +28,7 @@ func (b board) variables() []choice {
 		{name: "stations", query: tagValues(influx.MeasurementPlace, influx.TagStation, domain+chosen), hidden: true},
 	}
 	if b.gateways {
-		all = append(all,
-			choice{name: "devices", query: tagValues(influx.MeasurementPlace, influx.TagDevice, domain+chosen), hidden: true},
-			choice{name: "gateway", label: "Gateway", query: tagValues(influx.MeasurementRadio, influx.TagGateway, `"`+influx.TagGateway+`" =~ /./`)})
+		all = append(all, choice{name: "gateway", label: "Gateway", query: tagValues(influx.MeasurementRadio, influx.TagGateway, `"`+influx.TagGateway+`" =~ /./`)})
 	}
 	if b.edges {
 		all = append(all, choice{name: "edge", label: "Edge", query: tagValues(influx.MeasurementPlatform, influx.TagEdge, `"`+influx.TagRole+`" = '`+influx.RoleEdge+`'`)})
