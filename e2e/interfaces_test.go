@@ -56,9 +56,10 @@ func TestInterfacesOfADemo(t *testing.T) {
 	eventually(t, "ready", func() bool { return strings.Contains(p.printed(), "ready after") })
 	at := endpoints(t, dir)
 	host := "http://" + at["http"]
-	patiently(t, "series in SensorThings", func() bool {
+	patiently(t, "two pages in SensorThings", func() bool {
+		var all page
 		n, ok := metric(t, at["internal"], "modellregion_sensorthings_datastreams")
-		return ok && n > 100
+		return ok && n > 100 && fetchJSON(t, host+"/sta/v1.1/Things?$count=true&$top=1", &all) && all.Count > 25
 	})
 	t.Run("SensorThings", func(t *testing.T) { sensorThings(t, host) })
 	t.Run("topics", func(t *testing.T) { topics(t, host, at["mqtt"]) })
@@ -233,7 +234,7 @@ func catalogue(t *testing.T, host string) {
 			t.Errorf("HEAD %s: %s", form, head.Status)
 		}
 	}
-	if resp, _ := asked(t, http.MethodGet, host+"/catalog", "Accept", "text/html"); resp.StatusCode != 303 || !strings.HasSuffix(resp.Header.Get("Location"), "/data/") {
+	if resp, _ := asked(t, http.MethodGet, host+"/catalog", "Accept", "text/html"); resp.StatusCode != 303 || !strings.HasSuffix(resp.Header.Get("Location"), "/datasets") {
 		t.Errorf("for people: %s %s", resp.Status, resp.Header.Get("Location"))
 	}
 	files := regexp.MustCompile(`dcat:(?:downloadURL|accessURL|endpointURL|endpointDescription) <([^>]*)>`).FindAllStringSubmatch(turtle, -1)
