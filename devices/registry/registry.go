@@ -15,13 +15,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
-
-	_ "modernc.org/sqlite" // the driver
 
 	"modellregion/devices"
+	"modellregion/internal/sqlite"
 	"modellregion/uplink"
 )
 
@@ -52,22 +48,9 @@ func OpenWith(ctx context.Context, path string, kek KEK) (*Registry, error) {
 }
 
 func openFile(ctx context.Context, path string, kek KEK) (*Registry, error) {
-	if strings.ContainsAny(path, "?#%") {
-		return nil, fmt.Errorf("open device registry %s: SQLite takes no path with ?, # or %% in it", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make folder of the device registry: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	db, err := sqlite.Open(path, "device registry", "cache_size(-16000)")
 	if err != nil {
-		return nil, fmt.Errorf("open device registry: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open device registry: %w", err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=cache_size(-16000)&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open device registry %s: %w", path, err)
+		return nil, err
 	}
 	r := &Registry{db, kek}
 	if err := r.migrate(ctx); err != nil {
@@ -80,14 +63,7 @@ func openFile(ctx context.Context, path string, kek KEK) (*Registry, error) {
 func (r *Registry) Close() error { return r.db.Close() }
 
 func (r *Registry) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := r.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return sqlite.InTx(ctx, r.db, do)
 }
 
 // change runs do in a transaction that raises the revision.

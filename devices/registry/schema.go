@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"modellregion/devices"
+	"modellregion/internal/sqlite"
 	"modellregion/uplink"
 )
 
@@ -172,30 +173,11 @@ func scan(row interface{ Scan(...any) error }, kek KEK) (devices.Device, error) 
 
 // migrate brings the schema up to date.
 func (r *Registry) migrate(ctx context.Context) error {
-	return r.inTx(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return fmt.Errorf("read schema version: %w", err)
-		}
-		if version > len(schema) {
-			return fmt.Errorf("its schema has version %d, this program knows %d: use a newer program", version, len(schema))
-		}
-		for n := version; n < len(schema); n++ {
-			if _, err := tx.ExecContext(ctx, schema[n]); err != nil {
-				return fmt.Errorf("bring schema to version %d: %w", n+1, err)
-			}
-			if n+1 != searchVersion {
-				continue
-			}
-			if err := refold(ctx, tx); err != nil {
-				return fmt.Errorf("bring schema to version %d: %w", n+1, err)
-			}
-		}
-		if version == len(schema) {
+	return sqlite.Migrate(ctx, r.db, schema, func(tx *sql.Tx, version int) error {
+		if version != searchVersion {
 			return nil
 		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
-		return err
+		return refold(ctx, tx)
 	})
 }
 

@@ -5,11 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strings"
 
-	_ "modernc.org/sqlite" // the driver
+	"modellregion/internal/sqlite"
 )
 
 // Store is the open file. Several processes may have it open: the platform, and
@@ -26,27 +23,14 @@ const connections = 4
 // schema up to date. A damaged file, and a schema newer than this program, are
 // refused.
 func Open(ctx context.Context, path string) (*Store, error) {
-	if strings.ContainsAny(path, "?#%") {
-		return nil, fmt.Errorf("open feedback %s: SQLite takes no path with ?, # or %% in it", path)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make folder of the feedback: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	db, err := sqlite.Open(path, "feedback", "secure_delete(1)")
 	if err != nil {
-		return nil, fmt.Errorf("open feedback: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("open feedback: %w", err)
-	}
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)&_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open feedback %s: %w", path, err)
+		return nil, err
 	}
 	db.SetMaxOpenConns(connections)
 	db.SetMaxIdleConns(connections)
 	s := &Store{db, MaxUnread}
-	if err := s.migrate(ctx); err != nil {
+	if err := sqlite.Migrate(ctx, db, schema, nil); err != nil {
 		return nil, errors.Join(fmt.Errorf("open feedback %s: %w", path, err), db.Close())
 	}
 	return s, nil
@@ -75,36 +59,6 @@ CREATE INDEX entry_state ON entry (state, hour);
 CREATE INDEX entry_public ON entry (kind, about, answered) WHERE public = 1;`,
 }
 
-// migrate brings the schema up to date.
-func (s *Store) migrate(ctx context.Context) error {
-	return s.inTx(ctx, func(tx *sql.Tx) error {
-		var version int
-		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
-			return fmt.Errorf("read schema version: %w", err)
-		}
-		if version > len(schema) {
-			return fmt.Errorf("its schema has version %d, this program knows %d: use a newer program", version, len(schema))
-		}
-		for n := version; n < len(schema); n++ {
-			if _, err := tx.ExecContext(ctx, schema[n]); err != nil {
-				return fmt.Errorf("bring schema to version %d: %w", n+1, err)
-			}
-		}
-		if version == len(schema) {
-			return nil
-		}
-		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
-		return err
-	})
-}
-
 func (s *Store) inTx(ctx context.Context, do func(*sql.Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
-	}
-	if err := do(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
-	}
-	return tx.Commit()
+	return sqlite.InTx(ctx, s.db, do)
 }
