@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"modellregion/devices"
@@ -80,7 +81,44 @@ func TestPortalShowsWhatIsStored(t *testing.T) {
 		}
 		return compared > 0
 	})
+	t.Run("the pages of the interface are accessible", func(t *testing.T) { accessible(t, ctx, at+"/api/", at+"/en/api/") })
 	p.stop()
+}
+
+// accessible holds pages against the rules of WCAG 2.1 AA, in the light and in
+// the dark; those of the portal are held against them in its own tests.
+func accessible(t *testing.T, ctx context.Context, pages ...string) {
+	rules, err := os.ReadFile("../opendata/portal/testdata/axe/node_modules/axe-core/axe.min.js")
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true" && os.Getenv("WITHOUT_AXE") == "":
+		t.Fatalf("axe-core is missing: %v", err)
+	default:
+		t.Skip("axe-core is missing: run npm ci in opendata/portal/testdata/axe")
+	}
+	for _, page := range pages {
+		for _, theme := range []string{"light", "dark"} {
+			media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}}
+			if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media); err != nil {
+				t.Fatal(err)
+			}
+			if err := chromedp.Do(ctx, chromedp.Navigate(page), chromedp.WaitReady(chromedp.CSS("main"))); err != nil {
+				t.Fatalf("%s: %v", page, err)
+			}
+			if _, err := chromedp.Run(ctx, chromedp.Evaluate[chromedp.Void](string(rules))); err != nil {
+				t.Fatal(err)
+			}
+			broken, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`axe.run(document, {
+				runOnly: {type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}, resultTypes: ["violations"],
+			}).then((r) => r.violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.html + " " + n.failureSummary).join(" ")))`, chromedp.EvalAwaitPromise))
+			if err != nil {
+				t.Fatalf("%s: %v", page, err)
+			}
+			for _, one := range broken {
+				t.Errorf("%s, %s: %s", page, theme, one)
+			}
+		}
+	}
 }
 
 // chromium starts a browser; the test skips without it, and fails under CI.

@@ -152,7 +152,7 @@ func (f *fakeStore) Put(_ context.Context, dataset string, _ time.Duration, rows
 	return err
 }
 
-func (f *fakeStore) Windows(_ context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
+func (f *fakeStore) Windows(_ context.Context, dataset string, window time.Duration, span devices.Span, station string, _ ...*devices.Quantity) ([]devices.Aggregate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if _, err := f.fault("windows"); err != nil {

@@ -29,8 +29,9 @@ type Raw interface {
 type Reader interface {
 	// Windows returns the published windows of a dataset that begin in the
 	// span, of one station or, when station is empty, of all of them, in any
-	// order. A dataset or station without windows gives none and no error.
-	Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error)
+	// order; with only those of these quantities alone, which costs less. A
+	// dataset or station without windows gives none and no error.
+	Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error)
 }
 
 // Store is bucket open as the aggregator writes it.

@@ -142,8 +142,8 @@ type countedRows struct {
 }
 
 // Windows implements opendata.Reader.
-func (c countedRows) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
-	rows, err := c.Client.Windows(ctx, dataset, window, span, station)
+func (c countedRows) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error) {
+	rows, err := c.Client.Windows(ctx, dataset, window, span, station, only...)
 	c.shown.add(len(rows))
 	return rows, err
 }

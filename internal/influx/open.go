@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"modellregion/devices"
@@ -117,9 +119,10 @@ func (l *lines) aggregate(a *devices.Aggregate, each bool) {
 }
 
 // Windows returns the published windows of a dataset that begin in the span,
-// of one station or, when station is empty, of all.
-func (c *Client) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
-	q := "SELECT * FROM " + ident(dataset) + " WHERE " + during(span.Start, span.End) +
+// of one station or, when station is empty, of all; with only those of these
+// quantities alone, whose fields InfluxDB reads and no others.
+func (c *Client) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error) {
+	q := "SELECT " + columnsOf(only) + " FROM " + ident(dataset) + " WHERE " + during(span.Start, span.End) +
 		" AND " + ident(TagWindow) + " = " + text(windowTag(window))
 	if station != "" {
 		q += " AND " + ident(TagStation) + " = " + text(station)
@@ -129,6 +132,19 @@ func (c *Client) Windows(ctx context.Context, dataset string, window time.Durati
 		return nil, fmt.Errorf("read dataset %s: %w", dataset, err)
 	}
 	return r.rows, nil
+}
+
+// columnsOf selects what rows of the quantities are made of; without any, all.
+func columnsOf(quantities []*devices.Quantity) string {
+	if len(quantities) == 0 {
+		return "*"
+	}
+	// Names of quantities are of letters, digits and underlines.
+	names := []string{FieldCount, FieldCoverage, TagStation, TagChannel}
+	for _, q := range quantities {
+		names = append(names, regexp.QuoteMeta(q.Name+".")+".+")
+	}
+	return "/^(" + strings.Join(names, "|") + ")$/"
 }
 
 // windowTag writes a length of time as InfluxQL does: 15m, 1h, 1d, 1w.

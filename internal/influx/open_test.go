@@ -159,6 +159,19 @@ func TestOpenHoldsEveryKind(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
+			// One quantity has the same rows as among all.
+			for _, one := range want {
+				q := one.Quantity
+				alone, err := c.Windows(t.Context(), "alles", day, devices.Span{Start: window0, End: window0.Add(time.Second)}, rows[0].Station, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sort(alone)
+				others := func(a devices.Aggregate) bool { return a.Quantity != q }
+				if diff := cmp.Diff(slices.DeleteFunc(slices.Clone(want), others), alone); diff != "" {
+					t.Errorf("%s alone: %s", q.Name, diff)
+				}
+			}
 		}
 		check(slices.Clone(rows))
 		// What differed becomes alike and what was alike differs: nothing of

@@ -20,7 +20,7 @@ type fake struct {
 	asked    []devices.Span
 }
 
-func (f *fake) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, _ string) ([]devices.Aggregate, error) {
+func (f *fake) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, _ string, _ ...*devices.Quantity) ([]devices.Aggregate, error) {
 	f.asked = append(f.asked, span)
 	var out []devices.Aggregate
 	for _, r := range f.rows {

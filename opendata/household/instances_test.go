@@ -96,8 +96,8 @@ type between struct {
 	other func()
 }
 
-func (b *between) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
-	rows, err := b.world.Windows(ctx, dataset, window, span, station)
+func (b *between) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error) {
+	rows, err := b.world.Windows(ctx, dataset, window, span, station, only...)
 	if station == "" && window == 24*time.Hour {
 		b.other()
 	}

@@ -232,7 +232,7 @@ func (w *world) Put(_ context.Context, _ string, window time.Duration, rows []de
 	return err
 }
 
-func (w *world) Windows(_ context.Context, _ string, window time.Duration, span devices.Span, station string) (out []devices.Aggregate, err error) {
+func (w *world) Windows(_ context.Context, _ string, window time.Duration, span devices.Span, station string, _ ...*devices.Quantity) (out []devices.Aggregate, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, err := w.fault(); err != nil {

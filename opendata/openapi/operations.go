@@ -20,7 +20,8 @@ var (
 // portal describes what the map and the chart of the portal read.
 func (d *description) portal(s sample) {
 	g := group{"Portal", text("Portal", "Portal"), text("Was Karte und Diagramm des Portals lesen: klein, schnell, für Webseiten.", "What map and chart of the portal read: small, quick, for web pages.")}
-	d.schemas["Stations"], d.schemas["Series"] = schemaOf(portal.JSON().Stations), schemaOf(portal.JSON().Series)
+	types := portal.JSON()
+	d.schemas["Stations"], d.schemas["Map"], d.schemas["Series"], d.schemas["Status"] = schemaOf(types.Stations), schemaOf(types.Map), schemaOf(types.Series), schemaOf(types.Status)
 	refused := shape(map[string]schema{"error": typed("string")}, nil)
 	d.schemas["Refusal"] = refused
 	d.add(operation{
@@ -29,6 +30,31 @@ func (d *description) portal(s sample) {
 		answers:  []content{{jsonType, ref("Stations"), ""}},
 		examples: []string{"/api/v1/stations", "/api/v1/stations?lang=en"},
 	})
+	d.add(operation{
+		group: g, path: "/api/v1/map", id: "getMap", params: []param{language},
+		title: text("Die Karte: alle öffentlichen Messstellen in Spalten", "The map: all public stations in columns"),
+		text: text("Der Wert mit der Nummer n jeder Liste gehört zur n-ten Messstelle. level: 0 unbekannt, 1 gut, 2 erhöht, 3 hoch, 4 schlecht.",
+			"The value with number n of each list belongs to station n. level: 0 unknown, 1 good, 2 raised, 3 high, 4 bad."),
+		answers:  []content{{jsonType, ref("Map"), ""}},
+		examples: []string{"/api/v1/map", "/api/v1/map?lang=en"},
+	})
+	d.add(operation{
+		group: g, path: "/api/v1/status.json", id: "getStatus", params: []param{language},
+		title:    text("Was aktuell, verzögert, stumm oder unterdrückt ist, und Störungen", "What is live, delayed, silent or suppressed, and incidents"),
+		answers:  []content{{jsonType, ref("Status"), ""}},
+		examples: []string{"/api/v1/status.json", "/api/v1/status.json?lang=en"},
+	})
+	feed := operation{
+		group: g, path: "/feed/{dataset}.atom", id: "getFeed", params: []param{dataset(d)},
+		title:   text("Neue Dateien eines Datensatzes, als Atom; englisch unter /en/feed/", "New files of a dataset, as Atom; in English at /en/feed/"),
+		answers: []content{{"application/atom+xml", nil, "Atom (RFC 4287)"}}, statuses: []int{http.StatusNotFound},
+	}
+	if s.dataset != nil {
+		feed.examples = []string{"/feed/" + s.dataset.ID + ".atom"}
+	}
+	if d.cfg.BaseURL != "" { // without it entries would have no address
+		d.add(feed)
+	}
 	o := operation{
 		group: g, path: "/api/v1/series", id: "getSeries",
 		title: text("Der Verlauf einer Größe an einer Messstelle", "The course of a quantity at a station"),

@@ -169,7 +169,7 @@ func walked(t *testing.T) (f *fixture, server string, paths []string) {
 		}
 	}))
 	t.Cleanup(s.Close)
-	return f, s.URL, append(sitePages(f), "/stations?domain=traffic&q=stra%C3%9Fe", "/feedback", "/feedback?about="+about.String(), "/feedback?code=falsch", "/feedback/"+code, "/feedback/7K3M9QX2TV", "/nirgends")
+	return f, s.URL, append(sitePages(f), embedPath(f.places[0].ID), "/stations?domain=traffic&q=stra%C3%9Fe", "/feedback", "/feedback?about="+about.String(), "/feedback?code=falsch", "/feedback/"+code, "/feedback/7K3M9QX2TV", "/nirgends")
 }
 
 // TestBrowser opens every page in both languages, on a narrow screen in the light
@@ -198,7 +198,7 @@ func TestBrowser(t *testing.T) {
 			switch {
 			case path == "/":
 				ready = []string{`#map[data-ready]`}
-			case strings.HasPrefix(path, "/station/"):
+			case strings.HasPrefix(path, "/station/"), strings.HasPrefix(path, "/embed/"):
 				ready = []string{`#chart[data-ready] canvas`}
 			}
 			target := l.To(path)

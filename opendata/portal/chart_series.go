@@ -117,14 +117,14 @@ func (p *portal) parts(ctx context.Context, a *asked, take func([]devices.Aggreg
 		}
 		var rows []devices.Aggregate
 		err := p.query(ctx, func(ctx context.Context) (err error) {
-			rows, err = p.Reader.Windows(ctx, a.set.ID, time.Duration(a.window), part, a.site.ID)
+			rows, err = p.Reader.Windows(ctx, a.set.ID, time.Duration(a.window), part, a.site.ID, a.q)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("read windows of station %s: %w", a.site.ID, err)
 		}
 		rows = slices.DeleteFunc(rows, func(one devices.Aggregate) bool {
-			return one.Quantity != a.q || one.Suppressed || one.Window != time.Duration(a.window) || a.channel != nil && one.Channel != *a.channel
+			return one.Suppressed || one.Window != time.Duration(a.window) || a.channel != nil && one.Channel != *a.channel
 		})
 		if err := take(rows); err != nil {
 			return err

@@ -21,7 +21,7 @@ type dailyRows struct {
 	err   error
 }
 
-func (r *dailyRows) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
+func (r *dailyRows) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, station string, _ ...*devices.Quantity) ([]devices.Aggregate, error) {
 	r.asked = append(r.asked, station)
 	var out []devices.Aggregate
 	for _, a := range r.rows {

@@ -61,8 +61,8 @@ func published(t *testing.T) *httptest.Server {
 // baseOnly has rows of the shortest windows alone.
 type baseOnly struct{ f *fixture }
 
-func (b baseOnly) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
-	rows, err := b.f.Windows(ctx, dataset, window, span, station)
+func (b baseOnly) Windows(ctx context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error) {
+	rows, err := b.f.Windows(ctx, dataset, window, span, station, only...)
 	return slices.DeleteFunc(rows, func(a devices.Aggregate) bool { return a.Window != window }), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,13 +51,13 @@ func (f *fixture) Published(dataset string) ([]File, error) {
 	return out, nil
 }
 
-func (f *fixture) Windows(_ context.Context, dataset string, window time.Duration, span devices.Span, station string) ([]devices.Aggregate, error) {
+func (f *fixture) Windows(_ context.Context, dataset string, window time.Duration, span devices.Span, station string, only ...*devices.Quantity) ([]devices.Aggregate, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.spans, f.most = append(f.spans, span), max(f.most, int(span.End.Sub(span.Start)/window))
 	var out []devices.Aggregate
 	for _, r := range f.rows[dataset] {
-		if r.Window == window && span.Contains(r.Start) && (station == "" || station == r.Station) {
+		if r.Window == window && span.Contains(r.Start) && (station == "" || station == r.Station) && (len(only) == 0 || slices.Contains(only, r.Quantity)) {
 			out = append(out, r)
 		}
 	}
