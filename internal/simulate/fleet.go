@@ -77,12 +77,14 @@ func build(seed uint64, n int) ([]*sensor, []*gateway) {
 	for c := range cities {
 		first[c] = len(gateways)
 		for m, mast := range cities[c].masts {
-			gateways = append(gateways, &gateway{
-				index:  len(gateways),
-				eui:    lorawan.EUI64{0x02, 'M', 'R', 0xff, 0xfe, 0, byte(c + 1), byte(m + 1)},
-				place:  mast.Place,
-				uptime: time.Duration(noise(seed).with(uint64(forRadio)).with(uint64(len(gateways))).unit() * float64(2*time.Hour)),
-			})
+			for one := range perMast(n) {
+				gateways = append(gateways, &gateway{
+					index:  len(gateways),
+					eui:    lorawan.EUI64{0x02, 'M', 'R', 0xff, 0xfe, byte(one), byte(c + 1), byte(m + 1)},
+					place:  mast.Place,
+					uptime: time.Duration(noise(seed).with(uint64(forRadio)).with(uint64(len(gateways))).unit() * float64(2*time.Hour)),
+				})
+			}
 		}
 	}
 	sensors := make([]*sensor, n)
@@ -98,7 +100,7 @@ func build(seed uint64, n int) ([]*sensor, []*gateway) {
 		nth := [2]int{c, int(s.kind)}
 		s.device = s.describe(seed, count[nth])
 		count[nth]++
-		s.hear(gateways[first[c]:])
+		s.hear(gateways[first[c]:], perMast(n))
 		s.sf = 7 + min(3, int(s.distance[0]/900))
 		s.confirmed = i%20 == 7
 		spread := min(kinds[s.kind].interval, time.Minute)
@@ -109,10 +111,18 @@ func build(seed uint64, n int) ([]*sensor, []*gateway) {
 	return sensors, gateways
 }
 
-// hear finds the two gateways of the sensor's city that are nearest; those
-// given begin with that city's.
-func (s *sensor) hear(gateways []*gateway) {
-	own := slices.Clone(gateways[:len(s.city.masts)])
+// perMast is how many gateways stand on a mast, for a region of so many sensors.
+// The law allows a gateway 1 % of an hour on the air at most frequencies, which
+// is the answer to a few hundred joins, and all devices join at once.
+func perMast(sensors int) int { return 1 + sensors/2500 }
+
+// hear finds the two masts of the sensor's city that are nearest, and on each of
+// them one of the gateways; those given begin with that city's.
+func (s *sensor) hear(gateways []*gateway, perMast int) {
+	var own []*gateway
+	for m := range s.city.masts {
+		own = append(own, gateways[m*perMast+s.index%perMast])
+	}
 	away := func(g *gateway) float64 { return metres(s.device.Place, g.place) }
 	slices.SortStableFunc(own, func(a, b *gateway) int { return int(math.Round(away(a) - away(b))) })
 	for i := range s.gateways {

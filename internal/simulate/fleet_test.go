@@ -3,6 +3,7 @@ package simulate
 import (
 	"reflect"
 	"regexp"
+	"slices"
 	"testing"
 
 	"modellregion/devices"
@@ -119,6 +120,26 @@ func TestProfiles(t *testing.T) {
 					t.Errorf("%s: %x: %s %s is %v, the ledger says %+v", p.ID, payload, got[i].Quantity.Name, got[i].Channel, got[i].Value, want[i])
 				}
 			}
+		}
+	}
+}
+
+// No gateway has more devices than it may answer within an hour, in which all of
+// them join: a large region would never begin otherwise.
+func TestGatewaysGrow(t *testing.T) {
+	for _, n := range []int{200, 2499, 2500, 20_000} {
+		sensors, gateways := build(1, n)
+		devices := make([]int, len(gateways))
+		for _, s := range sensors {
+			if !s.node.joined {
+				devices[s.gateways[0]]++
+			}
+			if len(s.city.masts) > 1 && gateways[s.gateways[0]].place == gateways[s.gateways[1]].place {
+				t.Errorf("%s is heard by two gateways of one mast", s.device.Station)
+			}
+		}
+		if most := slices.Max(devices); most > 400 {
+			t.Errorf("%d sensors: %d devices join at one gateway", n, most)
 		}
 	}
 }

@@ -27,30 +27,30 @@ var neighbourhoods = []struct {
 // them consume may become public.
 func homes(seed uint64, first int, gateways []*gateway) []*sensor {
 	var out []*sensor
-	cities := region()
+	cities, each := region(), perMast(first)
 	for _, hood := range neighbourhoods {
 		before := 0
 		for c := range cities {
 			if cities[c].id == hood.city {
 				for nth := range hood.households {
-					out = append(out, newHome(seed, first+len(out), &cities[c], gateways[before:], hood.group, hood.name, nth))
+					out = append(out, newHome(seed, first+len(out), &cities[c], gateways[before:], each, hood.group, hood.name, nth))
 					out[len(out)-1].bakery = hood.bakery && nth == 0
 				}
 			}
-			before += len(cities[c].masts)
+			before += len(cities[c].masts) * each
 		}
 	}
 	return out
 }
 
-func newHome(seed uint64, index int, c *city, gateways []*gateway, group, name string, nth int) *sensor {
+func newHome(seed uint64, index int, c *city, gateways []*gateway, perMast int, group, name string, nth int) *sensor {
 	s := &sensor{index: index, kind: home, city: c, chance: noise(seed).with(uint64(forDevice)).with(uint64(index))}
 	d := s.describe(seed, nth)
 	d.Name = fmt.Sprintf("Haushalt %s %d", name, nth+1)
 	d.Visibility = devices.Internal
 	d.Connection, d.Group = fmt.Sprintf("%s-%03d", group, nth+1), group
 	s.device = d
-	s.hear(gateways)
+	s.hear(gateways, perMast)
 	s.sf = 7 + min(3, int(s.distance[0]/900))
 	s.phase = time.Duration(s.chance.with(1).unit() * float64(time.Minute)).Truncate(time.Millisecond)
 	s.node.personalise(d.Keys)
