@@ -171,7 +171,7 @@ func (m *made) Stations() []devices.Station                      { return m.stat
 func (m *made) Interval(string, *devices.Quantity) time.Duration { return time.Minute }
 func (m *made) Fact(string, string) (float64, bool)              { return 0, false }
 
-func (m *made) Windows(_ context.Context, _ string, window time.Duration, span devices.Span, _ string) ([]devices.Aggregate, error) {
+func (m *made) Windows(_ context.Context, _ string, window time.Duration, span devices.Span, _ string, _ ...*devices.Quantity) ([]devices.Aggregate, error) {
 	q, _ := devices.Lookup("speed_mean")
 	var rows []devices.Aggregate
 	for start := span.Start; start.Before(span.End); start = start.Add(window) {

@@ -22,7 +22,7 @@ func (r *region) Interval(string, *devices.Quantity) time.Duration { return time
 func (r *region) Fact(string, string) (float64, bool)              { return 0, false }
 func (r *region) Published(string) ([]portal.File, error)          { return nil, nil }
 
-func (r *region) Windows(context.Context, string, time.Duration, devices.Span, string) ([]devices.Aggregate, error) {
+func (r *region) Windows(context.Context, string, time.Duration, devices.Span, string, ...*devices.Quantity) ([]devices.Aggregate, error) {
 	return nil, nil
 }
 
