@@ -34,6 +34,8 @@ type Client struct {
 	now    func() time.Time
 	gzip   *sync.Pool // of *gzip.Writer; nil: writes are not compressed
 	lines  sync.Pool  // of *lines: those of Write, which are large
+
+	pairs sync.RWMutex // held for reading by Write, which makes two requests
 }
 
 const (
@@ -80,6 +82,14 @@ func onThisMachine(server string) bool {
 
 // Close ends idle connections.
 func (c *Client) Close() { c.influx.Close() }
+
+// Hold waits until no Write of this client is between readings and the marks of
+// them, and lets none begin until it is released: a snapshot of the database in
+// between would have the ones without the others.
+func (c *Client) Hold() (release func()) {
+	c.pairs.Lock()
+	return c.pairs.Unlock
+}
 
 // Ping returns nil when the server answers queries of this login.
 func (c *Client) Ping(ctx context.Context) error {

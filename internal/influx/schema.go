@@ -115,6 +115,7 @@ const (
 	FieldMemory      = "memory"       // bytes resident
 	FieldDiskFree    = "disk_free"    // bytes, of the disk with the data folder
 	FieldDiskSize    = "disk_size"    // bytes
+	FieldDiskFullIn  = "disk_full_in" // s, until it is full if it goes on filling so; absent while it does not
 	FieldOnline      = "online"       // edge: 1 or 0
 	FieldOutbox      = "outbox"       // uplinks on its disk that are not confirmed
 	FieldUndated     = "undated"      // uplinks that wait for its clock to be set

@@ -35,6 +35,8 @@ func (c *Client) Write(ctx context.Context, batch []devices.Report) error {
 			marks[m], last = true, m
 		}
 	}
+	c.pairs.RLock()
+	defer c.pairs.RUnlock()
 	if err := c.send(ctx, Raw, l); err != nil {
 		return err
 	}

@@ -10,10 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/influxdata/influxdb/cmd/influxd/run"
@@ -41,6 +43,12 @@ type Server struct {
 
 	srv  *run.Server
 	addr string
+	dir  string
+	lock io.Closer // of dir
+
+	closing context.Context // ends with Close
+	close   context.CancelFunc
+	backup  sync.Mutex // held by Backup
 }
 
 // Login is a user of the server.
@@ -57,13 +65,26 @@ const (
 
 // Start opens the database in o.Dir, creating databases and users on the first
 // start, and returns when it answers. The caller stops it with Close, after
-// all who write to it.
-func Start(ctx context.Context, o Options) (*Server, error) {
+// all who write to it. The error is ErrInUse while another process has it open.
+func Start(ctx context.Context, o Options) (_ *Server, err error) {
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
 	logins, err := loadLogins(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	srv, err := run.NewServer(config(o), &run.BuildInfo{Version: "1.8.10"})
+	c := config(o)
+	if err := mendLogs(c.Data.WALDir, o.Log); err != nil {
+		return nil, err
+	}
+	srv, err := run.NewServer(c, &run.BuildInfo{Version: "1.8.10"})
 	if err != nil {
 		return nil, fmt.Errorf("open InfluxDB in %s: %w", o.Dir, err)
 	}
@@ -71,7 +92,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := srv.Open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open InfluxDB in %s: %w", o.Dir, err), srv.Close())
 	}
-	s := &Server{Platform: logins.Platform, Reader: logins.Reader, Public: logins.Public, srv: srv}
+	s := &Server{Platform: logins.Platform, Reader: logins.Reader, Public: logins.Public, srv: srv, dir: o.Dir, lock: lock}
+	s.closing, s.close = context.WithCancel(context.Background())
 	if s.addr, err = httpAddr(srv); err == nil {
 		if err = s.setUp(o.Retention); err == nil {
 			err = s.waitReady(ctx)
@@ -86,9 +108,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // URL returns the server's base URL, http://host:port.
 func (s *Server) URL() string { return "http://" + s.addr }
 
-// Close stops the server and flushes what it holds. Writers must have stopped.
+// Close ends a backup, stops the server and flushes what it holds. Writers must
+// have stopped.
 func (s *Server) Close() error {
-	if err := s.srv.Close(); err != nil {
+	s.close()
+	s.backup.Lock() // for ever: none may begin
+	if err := errors.Join(s.srv.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close InfluxDB: %w", err)
 	}
 	return nil
