@@ -162,6 +162,9 @@ func (i *Ingest) Ready() error { return i.outage.ready() }
 // DevicesChanged tells the Ingest that the Directory has others now.
 func (i *Ingest) DevicesChanged() { i.silence.devicesChanged() }
 
+// Expect adds edges to those that have to be heard.
+func (i *Ingest) Expect(edges []string) { i.silence.expect(edges) }
+
 // item is what waits to be checked: the message of an edge, or an uplink of
 // another network.
 type item struct {

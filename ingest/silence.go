@@ -72,10 +72,19 @@ func newSilence(i *Ingest) *silence {
 	for _, sender := range []devices.Sender{devices.SenderDevice, devices.SenderGateway, devices.SenderEdge} {
 		s.silent[sender] = map[string]devices.SenderState{}
 	}
-	for _, edge := range i.cfg.Edges { // have to be heard, now or soon
-		s.know(devices.SenderEdge, edge, edge).last = time.Now()
-	}
+	s.expect(i.cfg.Edges)
 	return s
+}
+
+// expect notes edges that have to be heard, now or soon.
+func (s *silence) expect(edges []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, edge := range edges {
+		if o := s.know(devices.SenderEdge, edge, edge); o != nil && o.last.IsZero() {
+			o.last = time.Now()
+		}
+	}
 }
 
 func (s *silence) devicesChanged() {

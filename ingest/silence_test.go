@@ -551,6 +551,21 @@ func TestEdgeThatIsGone(t *testing.T) {
 	})
 }
 
+// An edge that came later has to be heard too, also when it never was.
+func TestExpectedEdgeFallsSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := watched()
+		i, stop := start(t, p)
+		defer stop()
+		p.alive(i, 5*time.Minute)
+		i.Expect([]string{"rathaus", "feuerwache"})
+		p.alive(i, time.Minute)
+		p.wantSilent(t, i)
+		p.alive(i, 5*time.Minute)
+		p.wantSilent(t, i, "feuerwache")
+	})
+}
+
 // A gateway is silent when it stops and its edge does not.
 func TestGatewayFallsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

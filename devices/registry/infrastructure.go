@@ -11,8 +11,8 @@ import (
 	"modellregion/uplink"
 )
 
-// Edge is what an operator notes about an edge. Which edges may connect is
-// configuration; this says where they stand.
+// Edge is what an operator notes about an edge. Those in the registry may connect
+// as those in the configuration do; what with, their credentials say.
 type Edge struct {
 	Name         string `json:"name"`
 	Municipality string `json:"municipality"`

@@ -81,7 +81,18 @@ DROP INDEX device_find;
 CREATE INDEX device_find ON device (station, dev_eui, municipality, domain, profile, edge, owner, visibility, disabled, household_group, connection, search);
 CREATE INDEX device_group ON device (household_group, municipality) WHERE household_group <> '';
 -- Every station that ever was a household's: its readings stay when the meter goes.
-CREATE TABLE household_station (station TEXT PRIMARY KEY) WITHOUT ROWID;`,
+CREATE TABLE household_station (station TEXT PRIMARY KEY) WITHOUT ROWID;`, `
+-- What edges log in with, and did once. Times are in seconds since 1970, 0 is never.
+CREATE TABLE credential (
+	id        TEXT PRIMARY KEY, -- serial number of a certificate or SHA-256 of a password
+	edge      TEXT NOT NULL,
+	kind      TEXT NOT NULL CHECK (kind IN ('certificate', 'password')),
+	mosquitto TEXT NOT NULL,
+	issued    INTEGER NOT NULL,
+	expires   INTEGER NOT NULL,
+	revoked   INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX credential_edge ON credential (edge);`,
 }
 
 // nextRevision is what a statement that writes rows of device sets changed to:

@@ -58,7 +58,7 @@ func Migrate(ctx context.Context, db *sql.DB, schema []string, after func(tx *sq
 			return fmt.Errorf("read schema version: %w", err)
 		}
 		if version > len(schema) {
-			return fmt.Errorf("its schema has version %d, this program knows %d: use a newer program", version, len(schema))
+			return fmt.Errorf("its schema has version %d, this program knows %d: use the program that it was used with last, or a newer one", version, len(schema))
 		}
 		if version == len(schema) {
 			return nil
@@ -75,6 +75,23 @@ func Migrate(ctx context.Context, db *sql.DB, schema []string, after func(tx *sq
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(schema)))
 		return err
 	})
+}
+
+// Copy writes a copy of a file of Open, as it is now, to a path where there is
+// none, and returns the version of its schema. Others may write to it meanwhile.
+func Copy(ctx context.Context, path, what, to string) (version int, err error) {
+	db, err := Open(path, what)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", to); err != nil {
+		return 0, fmt.Errorf("copy %s %s: %w", what, path, err)
+	}
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, fmt.Errorf("read schema version of %s %s: %w", what, path, err)
+	}
+	return version, os.Chmod(to, 0o600)
 }
 
 // InTx runs do in a transaction, which an error of it takes back.

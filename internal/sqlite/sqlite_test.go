@@ -57,6 +57,22 @@ func TestOpenAndMigrate(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v (%v)", info.Mode(), err)
 	}
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	if version, err := Copy(t.Context(), path, "things", copied); err != nil || version != 2 {
+		t.Errorf("copy: version %d (%v), want 2", version, err)
+	}
+	if info, err := os.Stat(copied); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of the copy %v (%v)", info.Mode(), err)
+	}
+	path = copied
+	if db, err := open(schema); err != nil {
+		t.Error(err)
+	} else if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM thing").Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d things (%v) in the copy, want 1", n, err)
+	}
+	if _, err := Copy(t.Context(), path, "things", copied); err == nil {
+		t.Error("a copy replaced a file")
+	}
 	if _, err := Open("what?.db", "things"); err == nil {
 		t.Error("a path that SQLite reads otherwise was taken")
 	}

@@ -116,7 +116,7 @@ func (r *Release) judge(day opendata.Day, groups []*members, byUser map[string][
 			}
 		}
 	}
-	rec := &record{Version: 1, Dataset: r.cfg.Dataset.ID, Day: day.String(), Series: []outcome{}}
+	rec := &record{Version: Version, Dataset: r.cfg.Dataset.ID, Day: day.String(), Series: []outcome{}}
 	for q, quantity := range r.quantities {
 		counted := make([]group, len(groups))
 		for i, g := range groups {

@@ -38,7 +38,11 @@ var errMembers = errors.New("a file of group members is damaged: restore it from
 
 func parseMembers(data []byte) (*members, error) {
 	var m members
-	if err := json.Unmarshal(data, &m); err != nil || m.Version != 1 || !validName(m.Group) || m.Municipality == "" || !slices.IsSorted(m.Connections) {
+	err := json.Unmarshal(data, &m)
+	if err == nil && m.Version > Version {
+		return nil, newer(m.Version)
+	}
+	if err != nil || m.Version != Version || !validName(m.Group) || m.Municipality == "" || !slices.IsSorted(m.Connections) {
 		return nil, errMembers
 	}
 	return &m, nil
@@ -96,7 +100,7 @@ func (r *Release) frozen(ctx context.Context, year int, byUser map[string][]devi
 		}
 		m := fresh[first.Group]
 		if m == nil {
-			m = &members{Version: 1, Group: first.Group, Municipality: first.Municipality, Year: year}
+			m = &members{Version: Version, Group: first.Group, Municipality: first.Municipality, Year: year}
 			fresh[first.Group] = m
 		}
 		spread[m.Group] = spread[m.Group] || m.Municipality != first.Municipality

@@ -14,6 +14,15 @@ import (
 	"modellregion/opendata"
 )
 
+// Version is that of the files in the private folder.
+const Version = 1
+
+// newer says that a file of the private folder is not damaged, but nothing for
+// this program.
+func newer(version int) error {
+	return fmt.Errorf("a file of the private folder is of version %d, this program knows %d: use the program that it was used with last, or a newer one", version, Version)
+}
+
 // record is the decision about a day of a dataset, as kept in the private
 // folder before it becomes public: what is published and nothing else.
 type record struct {
@@ -37,7 +46,11 @@ var errRecord = errors.New("the decision about a day is damaged: restore it from
 // the day, or it would be published with windows missing.
 func parseRecord(data []byte, dataset string, day opendata.Day) (*record, error) {
 	var r record
-	if json.Unmarshal(data, &r) != nil || r.Version != 1 || r.Dataset != dataset || r.Day != day.String() {
+	err := json.Unmarshal(data, &r)
+	if err == nil && r.Version > Version {
+		return nil, newer(r.Version)
+	}
+	if err != nil || r.Version != Version || r.Dataset != dataset || r.Day != day.String() {
 		return nil, errRecord
 	}
 	for i := range r.Series {

@@ -43,12 +43,14 @@ type Release struct {
 	rule       rule
 	delay      time.Duration
 	quantities []*devices.Quantity
-	dir        string // of this dataset
+	dir        string    // of this dataset
+	restored   time.Time // see Restored; zero: never
 
-	mu    sync.Mutex // held by a step
-	done  map[opendata.Day]bool
-	later map[opendata.Day]time.Time // when to look again at days without readings
-	lost  map[string]bool            // groups whose members are not known, by published id; the log has told
+	mu       sync.Mutex // held by a step
+	done     map[opendata.Day]bool
+	later    map[opendata.Day]time.Time // when to look again at days without readings
+	toldLeft bool                       // the log has told of days that are left, see Restored
+	lost     map[string]bool            // groups whose members are not known, by published id; the log has told
 }
 
 // New checks the declaration and takes hold of the dataset's quantities: two
@@ -79,6 +81,10 @@ func New(c Config) (*Release, error) {
 		if err := makeDir(dir); err != nil {
 			return nil, fmt.Errorf("private folder of dataset %s: %w", d.ID, err)
 		}
+	}
+	var err error
+	if r.restored, err = readRestored(c.Dir); err != nil {
+		return nil, fmt.Errorf("private folder of dataset %s: %w", d.ID, err)
 	}
 	for _, q := range r.quantities {
 		owner, err := keep(filepath.Join(c.Dir, "quantities", q.Name), []byte(d.ID))
@@ -187,6 +193,15 @@ func (r *Release) deal(ctx context.Context, day opendata.Day) error {
 	rec, err := r.load(day)
 	if err != nil {
 		return err
+	}
+	if due := day.Span().End.Add(r.delay); rec == nil && due.Before(r.restored) {
+		if !r.toldLeft {
+			r.toldLeft = true
+			r.cfg.Log.Warn("days of households may have been decided after the backup that the private folder is of: those that were due before it came back are left as they are",
+				"dataset", r.cfg.Dataset.ID, "first", day.String(), "came_back", r.restored)
+		}
+		r.done[day] = true
+		return nil
 	}
 	if rec == nil {
 		if rec, err = r.decide(ctx, day); err != nil {

@@ -1,0 +1,5 @@
+package registry
+
+// SchemaVersion is that of the files that this program writes, and the newest
+// that it opens.
+func SchemaVersion() int { return len(schema) }
