@@ -214,6 +214,10 @@ func alarmCases() map[string][]alarmCase {
 			{"platte-voll", figures("process", "disk_free=5,disk_size=100", 25*minute, 0), true},
 			{"platte-frei", figures("process", "disk_free=50,disk_size=100", 25*minute, 0), false},
 		},
+		"datentraeger": {
+			{"platte-bald-voll", figures("process", "disk_full_in=1728000", 150*minute, 0), true}, // 20 days
+			{"platte-reicht", figures("process", "disk_full_in=8640000", 150*minute, 0), false},
+		},
 		"unzustellbar": {
 			{"edge-viele", letters(12, 50*minute), true},
 			{"edge-wenige", letters(9, 50*minute), false},

@@ -221,6 +221,17 @@ func platformAlerts() []alert {
 		todo: "Platz schaffen: alte Sicherungen und Protokolle löschen, raw_retention verkürzen oder die Platte vergrößern. Ist sie voll, nimmt InfluxDB nichts mehr an; " +
 			"es geht nichts verloren, aber InfluxDB muss danach neu gestartet werden. Der Alarm endet bei 12 % frei.",
 	}, {
+		name: "datentraeger", title: "Datenträger wird voll", area: AreaPlatform, severity: milder, board: uidPlatform,
+		// The forecast is absent while the disk does not fill.
+		queries:     []alertQuery{{"A", 3 * time.Hour, of(field("mean", influx.FieldDiskFullIn)+` / 86400`, influx.RoleProcess) + each("1h", process)}},
+		expressions: below("35", "30"), // days
+		pending:     2 * time.Hour,
+		noData:      stateOK,
+		onError:     stateError,
+		summary:     "Füllt sich der Datenträger der Plattform ({{ .Labels.instance }}) weiter so wie in den letzten zwei Wochen, ist er in {{ printf \"%.0f\" .Values.B.Value }} Tagen voll",
+		todo: "Was wächst? du -sh im Datenverzeichnis vergleicht influx (Messwerte), open (offene Dateien) und den Rest. Den Datenträger vergrößern, raw_retention verkürzen " +
+			"oder alte Sicherungen woanders aufheben. In den ersten Wochen einer Region wächst bucket raw, bis raw_retention erreicht ist. Der Alarm endet, wenn es für mehr als 35 Tage reicht.",
+	}, {
 		name: "unzustellbar", title: "Unzustellbare Meldungen", area: AreaPlatform, severity: milder, board: uidPlatform,
 		queries:     []alertQuery{{"A", time.Hour, letters + ` GROUP BY ` + edge + `, "` + influx.TagReason + `"`}},
 		expressions: []expression{{"B", "last", "A"}, {"D", "", "$B >= " + strconv.Itoa(manyLetters)}},

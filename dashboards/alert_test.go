@@ -108,7 +108,7 @@ func TestAlertRulesNames(t *testing.T) {
 		influx.MeasurementPlace:      {influx.TagDevice, influx.TagMunicipality, influx.TagDomain, influx.FieldLat},
 		influx.MeasurementDeadLetter: {influx.TagEdge, influx.TagReason, influx.FieldMessage},
 		influx.MeasurementPlatform: {influx.TagRole, influx.TagInstance, influx.TagEdge, influx.FieldReadings, influx.FieldLag, influx.FieldOutbox,
-			influx.FieldBehind, influx.FieldDiskFree, influx.FieldDiskSize},
+			influx.FieldBehind, influx.FieldDiskFree, influx.FieldDiskSize, influx.FieldDiskFullIn},
 	}
 	for _, domain := range uplink.Domains() {
 		names := []string{influx.TagMunicipality, influx.TagStation, influx.TagChannel}

@@ -336,7 +336,7 @@ func rawNames(measurement string) []string {
 	case influx.MeasurementPlatform:
 		return []string{influx.TagRole, influx.TagInstance, influx.TagEdge, influx.TagGateway,
 			influx.FieldUplinks, influx.FieldReadings, influx.FieldShed, influx.FieldWriteErrors, influx.FieldWindows, influx.FieldRequests, influx.FieldRefused,
-			influx.FieldLag, influx.FieldLagMedian, influx.FieldQueue, influx.FieldStoreOK, influx.FieldBehind, influx.FieldMemory, influx.FieldDiskFree, influx.FieldDiskSize,
+			influx.FieldLag, influx.FieldLagMedian, influx.FieldQueue, influx.FieldStoreOK, influx.FieldBehind, influx.FieldMemory, influx.FieldDiskFree, influx.FieldDiskSize, influx.FieldDiskFullIn,
 			influx.FieldOnline, influx.FieldOutbox, influx.FieldUndated, influx.FieldGivenUp, influx.FieldDiskOK,
 			influx.FieldReceived, influx.FieldReceivedOK, influx.FieldSent, influx.FieldAcked}
 	}

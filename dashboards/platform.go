@@ -244,6 +244,14 @@ func machine() []panel {
 		alias:   "$tag_instance",
 		queries: raw(process(freeOf, windows(perInstance))),
 	}, {
+		kind: chart, width: 12, height: 8, every: "1h",
+		title:   "Platte voll in",
+		about:   "In wie vielen Tagen sie voll ist, wenn sie sich weiter so füllt wie in den letzten zwei Wochen. Ohne Wert: sie füllt sich nicht, oder es ist weniger als ein Tag bekannt.",
+		unit:    units.Days,
+		limits:  limits{{0, alarm}, {30, warn}, {60, fine}},
+		alias:   "$tag_instance",
+		queries: raw(process(`mean("`+influx.FieldDiskFullIn+`") / 86400`, windows(perInstance))),
+	}, {
 		kind: chart, width: 12, height: 8, every: "5m",
 		title:   "Speicher",
 		about:   "Belegter Hauptspeicher je Prozess.",
@@ -259,7 +267,7 @@ func machine() []panel {
 		alias:   "$col",
 		queries: raw(process(`sum("`+influx.FieldRequests+`") * 1000 / $__interval_ms AS "beantwortet", sum("`+influx.FieldRefused+`") * 1000 / $__interval_ms AS "abgewiesen"`, windows(""))),
 	}, {
-		kind: timeline, width: 12, height: 8, every: "5m",
+		kind: timeline, width: 24, height: 6, every: "5m",
 		title:   "Datenbank nimmt an",
 		about:   "Ob InfluxDB Messwerte annimmt, je Prozess mit Ingest.",
 		states:  flags(state{"ja", fine}, state{"nein", alarm}),

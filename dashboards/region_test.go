@@ -177,7 +177,7 @@ func (r *region) others() {
 			influx.Figures{Time: at, Role: influx.RoleProcess, Instance: "host:9100", Values: map[string]float64{
 				influx.FieldMessages: 60, influx.FieldUplinks: 600, influx.FieldReadings: 2400, influx.FieldLetters: 1, influx.FieldShed: 0, influx.FieldWriteErrors: 0,
 				influx.FieldWindows: 100, influx.FieldRequests: 30, influx.FieldRefused: 1, influx.FieldLagMedian: 0.4, influx.FieldLag: 1.5, influx.FieldQueue: 2,
-				influx.FieldStoreOK: 1, influx.FieldBehind: 40, influx.FieldMemory: 2e8, influx.FieldDiskFree: 3e10, influx.FieldDiskSize: 1e11,
+				influx.FieldStoreOK: 1, influx.FieldBehind: 40, influx.FieldMemory: 2e8, influx.FieldDiskFree: 3e10, influx.FieldDiskSize: 1e11, influx.FieldDiskFullIn: 5e6,
 			}},
 			influx.Figures{Time: at, Role: influx.RoleEdge, Edge: "rathaus", Values: map[string]float64{
 				influx.FieldOnline: 1, influx.FieldOutbox: 12, influx.FieldUndated: 0, influx.FieldGivenUp: 0, influx.FieldDiskOK: 1,
