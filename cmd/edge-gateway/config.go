@@ -1,14 +1,13 @@
 package main
 
 import (
-	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -46,11 +45,7 @@ type config struct {
 		Stuck   time.Duration `yaml:"stuck"`
 	} `yaml:"watchdog"`
 
-	MQTT struct {
-		URL          string `yaml:"url"`
-		PasswordFile string `yaml:"password_file"`
-		CAFile       string `yaml:"ca_file"`
-	} `yaml:"mqtt"`
+	MQTT    mqttConfig    `yaml:"mqtt"`
 	Station stationConfig `yaml:"station"`
 }
 
@@ -103,15 +98,7 @@ func (c *config) Validate() error {
 	need(c.Clock == clockHost || c.Clock == clockSynced, "clock", "%q, want %s or %s", c.Clock, clockHost, clockSynced)
 	errs = append(errs, c.checkLimits()...)
 	need(c.Share >= 0 && c.Share <= 1000, "share_frames", "%v, want 0 to 1000 frames per second", c.Share)
-	u, err := url.Parse(c.MQTT.URL)
-	shown := c.MQTT.URL
-	if err == nil {
-		shown = u.Redacted()
-	}
-	ok := err == nil && u.Host != "" && u.User == nil && (u.Scheme == "tcp" || u.Scheme == "mqtt" || u.Scheme == "ssl" || u.Scheme == "mqtts")
-	errs = append(errs, c.Station.validate()...)
-	need(ok, "mqtt.url", "%q, want ssl://host:8883, or tcp://host:1883 on this machine or in a VPN; the password stands in mqtt.password_file", shown)
-	return errors.Join(errs...)
+	return errors.Join(slices.Concat(errs, c.Station.validate(), c.MQTT.validate())...)
 }
 
 // checkLimits returns which times and sizes are wrong.
@@ -161,34 +148,23 @@ func never(d time.Duration) time.Duration {
 }
 
 // edge turns the file into what package edge takes, reading secrets and
-// certificates.
-func (c *config) edge(log *slog.Logger, set *metrics.Set) (edge.Config, error) {
+// certificates. own is the edge's certificate, nil when it has none.
+func (c *config) edge(log *slog.Logger, set *metrics.Set) (out edge.Config, own *x509.Certificate, err error) {
 	earliest, err := buildDate()
 	if err != nil {
-		return edge.Config{}, err
+		return out, nil, err
 	}
-	out := edge.Config{
+	out = edge.Config{
 		Name: c.Name, Dir: c.DataDir, UDP: c.UDP, UDPRate: c.UDPRate, Gateways: c.Gateways,
-		LoRaWAN: c.LoRaWAN, Share: c.Share, MQTT: edge.MQTT{URL: c.MQTT.URL},
+		LoRaWAN: c.LoRaWAN, Share: c.Share,
 		CommitInterval: c.CommitInterval, DedupWindow: never(c.DedupWindow), Window: c.Window,
 		MaxOutboxBytes: int64(c.Outbox.MaxBytes), MaxOutboxAge: c.Outbox.MaxAge, DevicesFile: c.DevicesFile,
 		SyncedClock: c.Clock == clockSynced, Earliest: earliest, Silence: never(c.Watchdog.Silence), Stuck: never(c.Watchdog.Stuck),
 		Version: version, Log: log, Metrics: set,
 	}
-	if path := c.MQTT.PasswordFile; path != "" {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return out, fmt.Errorf("read mqtt.password_file: %w", err)
-		}
-		out.MQTT.Password = strings.TrimSpace(string(data))
-	}
-	if path := c.MQTT.CAFile; path != "" {
-		pool, err := certificates("mqtt.ca_file", path)
-		if err != nil {
-			return out, err
-		}
-		out.MQTT.TLS = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	if out.MQTT, own, err = c.MQTT.edge(c.Name); err != nil {
+		return out, nil, err
 	}
 	out.Station, err = c.Station.edge()
-	return out, err
+	return out, own, err
 }

@@ -25,13 +25,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"modellregion/edge"
+	"modellregion/internal/systemd"
 )
 
-// These are set by the linker for a release.
-var (
-	version = "dev"
-	built   = "" // the date, like 2026-11-24
-)
+// built is set by the linker for a release: the date, like 2026-11-24.
+var built = ""
 
 // buildDate returns when the release was built, or the zero time for none. No
 // frame was received before.
@@ -87,10 +85,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := newFlags("edge-gateway", usage, stderr)
 	var level slog.Level
 	flags.TextVar(&level, "log", slog.LevelInfo, "least `level` of log lines: debug, info, warn or error; debug tells why each frame was dropped")
+	show := flags.Bool("version", false, "print the version")
 	err := flags.Parse(args)
-	if err == nil {
+	switch {
+	case err == nil && *show && flags.NArg() == 0:
+		err = showVersion(stdout)
+	case err == nil:
 		err = command(ctx, flags.Args(), stdout, stderr, level)
-	} else if !errors.Is(err, flag.ErrHelp) {
+	case !errors.Is(err, flag.ErrHelp):
 		err = fmt.Errorf("%w (see -help)", err)
 	}
 	if errors.Is(err, flag.ErrHelp) {
@@ -127,8 +129,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer, level
 		if len(args) > 0 {
 			return fmt.Errorf("version wants nothing more, got %q", args)
 		}
-		_, err := fmt.Fprintln(stdout, version)
-		return err
+		return showVersion(stdout)
 	default:
 		return fmt.Errorf("command %q is unknown, want run, check, frames, devices, forget or version (see -help)", name)
 	}
@@ -163,6 +164,15 @@ func check(path string, out io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: good; edge %s publishes to %s and hears packet forwarders on %s\n", path, cfg.Name, cfg.MQTT.URL, cfg.UDP)
+	if err != nil || cfg.MQTT.Cert+cfg.MQTT.CertFile == "" {
+		return err
+	}
+	_, own, err := cfg.MQTT.edge(cfg.Name)
+	if err != nil {
+		return fmt.Errorf("configuration %s: %w", path, err)
+	}
+	says, _ := lasts(own, time.Now())
+	_, err = fmt.Fprintln(out, says)
 	return err
 }
 
@@ -174,11 +184,11 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	}
 	metrics.ExposeMetadata(true)
 	set := metrics.NewSet()
-	settings, err := cfg.edge(log, set)
+	settings, own, err := cfg.edge(log, set)
 	if err != nil {
 		return err
 	}
-	watch, err := newNotifier(log)
+	watch, err := systemd.New(log)
 	if err != nil {
 		return err
 	}
@@ -194,6 +204,9 @@ func gateway(ctx context.Context, path string, log *slog.Logger) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return e.Run(ctx) })
 	group.Go(func() error { return serve(ctx, listener, handler(e, set)) })
-	group.Go(func() error { return watch.run(ctx, e) })
+	group.Go(func() error { return watch.Run(ctx, e) })
+	if own != nil {
+		group.Go(func() error { return watchCertificate(ctx, own, log, set) })
+	}
 	return group.Wait()
 }

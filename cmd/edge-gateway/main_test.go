@@ -48,8 +48,11 @@ func TestCommandLine(t *testing.T) {
 			t.Errorf("help of %s: %v\n%s", command, err, help.String())
 		}
 	}
-	if err := run(t.Context(), []string{"version"}, &out, io.Discard); err != nil || out.String() != version+"\n" {
-		t.Errorf("version: %q (%v)", out.String(), err)
+	for _, args := range []string{"version", "--version"} {
+		out.Reset()
+		if err := run(t.Context(), []string{args}, &out, io.Discard); err != nil || !strings.HasPrefix(out.String(), version+" (") {
+			t.Errorf("%s: %q (%v)", args, out.String(), err)
+		}
 	}
 	for args, want := range map[string]string{
 		"":                "command \"\" is unknown",
@@ -134,7 +137,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 func TestZeroIsNever(t *testing.T) {
 	c := defaults()
 	c.DedupWindow, c.Watchdog.Silence, c.Watchdog.Stuck = 0, 0, 0
-	got, err := c.edge(nil, nil)
+	got, _, err := c.edge(nil, nil)
 	if err != nil || got.DedupWindow >= 0 || got.Silence >= 0 || got.Stuck >= 0 {
 		t.Errorf("%+v (%v)", got, err)
 	}

@@ -52,7 +52,9 @@ func (p *platform) openComputing(ctx context.Context, shown *faces) (_ *rebuilde
 	if p.lock, err = lockFolder(ctx, p.cfg, lockWithin); err != nil {
 		return nil, err
 	}
-	if err := shown.latest.Load(ctx, p.influx, shown.datasets, time.Now()); err != nil {
+	first, cancel := context.WithTimeout(ctx, firstSetUp)
+	defer cancel()
+	if err := shown.latest.Load(first, p.influx, shown.datasets, time.Now()); err != nil {
 		// The aggregator fills it as soon as the database answers.
 		p.log.Warn("last values are not known yet", "err", err)
 	}

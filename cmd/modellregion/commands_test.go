@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -44,8 +45,10 @@ func TestHelpTeaches(t *testing.T) {
 			t.Errorf("%q: error %v, want it to say %q", args, err, want)
 		}
 	}
-	if out, _, err := call(t, "version"); err != nil || out != version+"\n" {
-		t.Errorf("version printed %q (%v)", out, err)
+	for _, args := range []string{"version", "--version"} {
+		if out, _, err := call(t, args); err != nil || !strings.HasPrefix(out, version+" (") || !strings.Contains(out, runtime.Version()) {
+			t.Errorf("%s printed %q (%v)", args, out, err)
+		}
 	}
 }
 

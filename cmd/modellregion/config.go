@@ -68,10 +68,14 @@ type municipalityConfig struct {
 
 // mqttConfig has either Listen, for the embedded broker, or URL.
 type mqttConfig struct {
-	Listen     string `yaml:"listen"`
-	Public     bool   `yaml:"public"` // anybody may read SensorThings' topics from the embedded broker
-	Share      string `yaml:"share"`  // group of the ingests that share the messages; empty: this one has all
+	Listen     string   `yaml:"listen"`
+	Public     bool     `yaml:"public"` // anybody may read SensorThings' topics from the embedded broker
+	Share      string   `yaml:"share"`  // group of the ingests that share the messages; empty: this one has all
+	Edges      []string `yaml:"edges"`  // whose uplinks the ingest reads; empty: those of all
 	BrokerUser `yaml:",inline"`
+
+	TLS     mqttTLSConfig  `yaml:"tls"`
+	Readers []readerConfig `yaml:"readers"`
 }
 
 // influxConfig has either Listen, for the embedded database, or URL.
@@ -217,15 +221,19 @@ func (c *config) Validate() error {
 	c.checkRoles(need)
 	for path, value := range map[string]string{"mqtt.listen": c.MQTT.Listen, "influx.listen": c.Influx.Listen} {
 		if value != "" {
-			need(loopback(value), path, "%q, want an address of this machine alone like 127.0.0.1:1883; for other machines run a server with TLS and give its url", value)
+			need(loopback(value), path, "%q, want an address of this machine alone like 127.0.0.1:1883; for gateways elsewhere there is mqtt.tls, and for more a server of your own, by its url", value)
 		}
 	}
 	c.checkPublic(need)
 	c.MQTT.check(need, "mqtt.")
 	need(c.MQTT.Share == "" || shareName(c.MQTT.Share), "mqtt.share", "%q, want the name of a group like ingest, or nothing", c.MQTT.Share)
+	for i, name := range c.MQTT.Edges {
+		err := uplink.CheckEdgeName(name)
+		need(err == nil, "mqtt.edges", "%v", err)
+		need(!slices.Contains(c.MQTT.Edges[:i], name), "mqtt.edges", "%q is there twice", name)
+	}
 	need(c.Influx.URL == "" || isLink(c.Influx.URL, "http", "https"), "influx.url", "%q, want http:// or https://host:port, with user and password in keys of their own", redacted(c.Influx.URL))
 	need(c.Raw >= duration(24*time.Hour), "raw_retention", "%v, want at least 1d", time.Duration(c.Raw))
-	need(len(c.Edges)+len(c.Sources) > 0, "edges", "must name at least one, like {name: rathaus}")
 	seen = map[string]bool{platformUser: true}
 	inside := 0
 	for i, e := range c.Edges {
@@ -251,6 +259,8 @@ func (c *config) Validate() error {
 	for i := range c.Sources {
 		c.Sources[i].check(need, fmt.Sprintf("sources[%d].", i), seen)
 	}
+	c.MQTT.TLS.check(need, c.MQTT.URL == "")
+	c.checkReaders(need, seen)
 	return errors.Join(errs...)
 }
 
@@ -304,7 +314,16 @@ func loopback(addr string) bool {
 	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
-// edgeNames are the names of the region's edges.
+// uplinksOf are the edges whose uplinks the ingest reads; "+" is all.
+func (c *config) uplinksOf() []string {
+	if len(c.MQTT.Edges) == 0 {
+		return []string{"+"}
+	}
+	return c.MQTT.Edges
+}
+
+// edgeNames are the names of the edges in the configuration; the registry may have
+// more, see roster.
 func (c *config) edgeNames() []string {
 	names := make([]string, 0, len(c.Edges))
 	for _, e := range c.Edges {

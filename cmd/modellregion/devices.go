@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -44,35 +45,29 @@ func (c *config) hasMunicipality(id string) bool {
 
 // serverNames are the names of edges and sources: what a device can have as its
 // edge.
-func (c *config) serverNames() []string {
-	names := c.edgeNames()
-	for i := range c.Sources {
-		names = append(names, c.Sources[i].Name)
-	}
-	return names
+func (s store) serverNames() []string {
+	return slices.Concat(s.roster.names, sourceNames(&s.cfg))
 }
 
-func (c *config) hasEdge(name string) bool {
-	for _, e := range c.Edges {
-		if e.Name == name {
-			return true
-		}
-	}
-	return false
+func (c *config) hasEdge(name string) bool { return slices.Contains(c.edgeNames(), name) }
+
+// isInside reports whether an edge runs inside the platform's process.
+func (c *config) isInside(name string) bool {
+	return slices.ContainsFunc(c.Edges, func(e edgeConfig) bool { return e.Name == name && e.UDP != "" })
 }
 
 // fits explains what a device has that the region has not.
-func (c *config) fits(d devices.Device) error {
+func (s store) fits(d devices.Device) error {
 	var errs []error
-	if d.Municipality != "" && !c.hasMunicipality(d.Municipality) {
+	if d.Municipality != "" && !s.cfg.hasMunicipality(d.Municipality) {
 		var ids []string
-		for _, m := range c.Region.Municipalities {
+		for _, m := range s.cfg.Region.Municipalities {
 			ids = append(ids, m.ID)
 		}
 		errs = append(errs, fmt.Errorf("municipality %q is not in the configuration, which has %s", d.Municipality, strings.Join(ids, ", ")))
 	}
-	if d.Edge != "" && !c.hasEdge(d.Edge) && !c.hasSource(d.Edge) {
-		errs = append(errs, fmt.Errorf("edge %q is not in the configuration, which has %s", d.Edge, strings.Join(c.serverNames(), ", ")))
+	if d.Edge != "" && !slices.Contains(s.serverNames(), d.Edge) {
+		errs = append(errs, fmt.Errorf("edge %q is not in the configuration or the registry, which have %s; edges add makes one", d.Edge, listed(s.serverNames())))
 	}
 	return errors.Join(errs...)
 }

@@ -193,11 +193,11 @@ func (s store) builder(ctx context.Context) (*registry.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &registry.Builder{Profiles: s.profiles, Known: make(map[uplink.EUI]devices.Device, len(list)), Defaults: map[string]string{}, Check: s.cfg.fits}
+	b := &registry.Builder{Profiles: s.profiles, Known: make(map[uplink.EUI]devices.Device, len(list)), Defaults: map[string]string{}, Check: s.fits}
 	for _, d := range list {
 		b.Known[d.EUI] = d
 	}
-	if names := s.cfg.serverNames(); len(names) == 1 {
+	if names := s.serverNames(); len(names) == 1 {
 		b.Defaults["edge"] = names[0]
 	}
 	if len(s.cfg.Region.Municipalities) == 1 {

@@ -172,7 +172,7 @@ func (c devicesCheckCmd) Run(ctx context.Context, t *terminal) error {
 			return err
 		}
 		for _, d := range list {
-			if err := s.cfg.fits(d); err != nil {
+			if err := s.fits(d); err != nil {
 				problems = append(problems, fmt.Sprintf("device %s: %v", d.EUI, err))
 			}
 		}

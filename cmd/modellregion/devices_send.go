@@ -68,7 +68,7 @@ func (c devicesSendCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	s.json = c.JSON
-	return runUnits(ctx, t.log, []unit{{"MQTT connection", s.client.Run}}, func(ctx context.Context) error {
+	return runUnits(ctx, []unit{{"MQTT connection", s.client.Run}}, func(ctx context.Context) error {
 		return s.follow(ctx, c.Wait, repeatEvery)
 	})
 }

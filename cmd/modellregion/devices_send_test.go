@@ -276,7 +276,7 @@ func TestSendingRepeats(t *testing.T) {
 			if c.password != "" {
 				wait = 50 * time.Millisecond
 			}
-			err = runUnits(ctx, slog.New(slog.DiscardHandler), []unit{{"MQTT connection", s.client.Run}}, func(ctx context.Context) error {
+			err = runUnits(ctx, []unit{{"MQTT connection", s.client.Run}}, func(ctx context.Context) error {
 				return s.follow(ctx, wait, time.Millisecond)
 			})
 			if err == nil || !strings.Contains(err.Error(), c.want) {

@@ -181,7 +181,7 @@ func TestDevicesWrapKeys(t *testing.T) {
 	kek, second := file(t, "kek", kekDigits), file(t, "kek2", sessionKey)
 	plain, dir := inRegion(t)
 	at := func(kek string) func(args ...string) (string, error) {
-		cfg := region(t, "data_dir: /var/lib/modellregion", "data_dir: "+dir, "edges:", "registry: {kek_file: "+kek+"}\nedges:")
+		cfg := region(t, "data_dir: /var/lib/modellregion", "data_dir: "+dir, "\nedges:", "\nregistry: {kek_file: "+kek+"}\nedges:")
 		return func(args ...string) (string, error) {
 			out, log, err := call(t, append(append([]string{"devices"}, args...), "-c", cfg)...)
 			return out + log, err

@@ -44,7 +44,7 @@ func (p *platform) openEdge(logins mqttLogins) error {
 		if err != nil {
 			return fmt.Errorf("edge %s: %w", e.Name, err)
 		}
-		p.edge = inside
+		p.edge, p.backups[backupEdgePath] = inside, p.handOutEdge(inside)
 	}
 	return nil
 }

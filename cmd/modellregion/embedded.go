@@ -30,6 +30,7 @@ func (p *platform) startInflux(ctx context.Context) error {
 		return err
 	}
 	p.influxd, p.isSetUp = s, true
+	p.backups[backupInfluxPath] = p.handOutInflux(s)
 	p.influx = influx.New(influx.Config{URL: s.URL(), Username: s.Platform.Username, Password: s.Platform.Password})
 	p.public = influx.New(influx.Config{URL: s.URL(), Username: s.Public.Username, Password: s.Public.Password})
 	return writeJSON(readerFile(p.cfg), map[string]string{
@@ -63,23 +64,42 @@ func embeddedLogin(cfg config) (influx.Config, error) {
 }
 
 // openBroker opens the embedded broker and writes mqtt.json.
-func (p *platform) openBroker() (mqttLogins, error) {
+func (p *platform) openBroker(ctx context.Context) (mqttLogins, error) {
 	logins, err := loadMQTTLogins(p.cfg.DataDir, p.cfg.edgeNames())
 	if err != nil {
 		return logins, err
 	}
-	ids := []broker.Identity{{User: platformUser, Password: logins.Passwords[platformUser], Role: broker.Platform}}
-	for _, name := range p.cfg.edgeNames() {
-		ids = append(ids, broker.Identity{User: name, Password: logins.Passwords[name], Role: broker.Edge})
+	readers, err := p.cfg.readers()
+	if err != nil {
+		return logins, err
+	}
+	now, err := readRoster(ctx, &p.cfg, p.registry)
+	if err != nil {
+		return logins, err
+	}
+	ids, err := p.cfg.identities(logins, now, readers)
+	if err != nil {
+		return logins, err
+	}
+	secure, err := p.cfg.brokerTLS()
+	if err != nil {
+		return logins, err
 	}
 	b, err := broker.Listen(broker.Config{
-		Addr: p.cfg.MQTT.Listen, Identities: ids, Log: p.log, Public: p.cfg.MQTT.Public,
+		Addr: p.cfg.MQTT.Listen, TLSAddr: p.cfg.MQTT.TLS.Listen, TLS: secure, Identities: ids, Log: p.log, Public: p.cfg.MQTT.Public,
 		OnPublicTopic: func(topic string, wanted bool) { p.onTopic(topic, wanted) },
 	})
 	if err != nil {
 		return logins, fmt.Errorf("embedded MQTT broker: %w", err)
 	}
 	p.broker = b
+	p.admit = func(r roster) error {
+		ids, err := p.cfg.identities(logins, r, readers)
+		if err != nil {
+			return err
+		}
+		return b.SetIdentities(ids)
+	}
 	if p.cfg.MQTT.Public {
 		p.topics = b
 	}
@@ -125,6 +145,11 @@ func brokerMetrics(set *metrics.Set, b *broker.Broker, public bool) {
 		// Connections closed before a login was tried: garbage, silence, too many.
 		metrics.WriteCounterUint64(w, prefix+"rejected_total", uint64(s.Rejected))
 		metrics.WriteCounterUint64(w, prefix+"bad_logins_total", uint64(s.BadLogins))
+		metrics.WriteCounterUint64(w, prefix+`bad_certificates_total{reason="untrusted"}`, s.Certificates.Untrusted)
+		metrics.WriteCounterUint64(w, prefix+`bad_certificates_total{reason="expired"}`, s.Certificates.Expired)
+		metrics.WriteCounterUint64(w, prefix+`bad_certificates_total{reason="revoked"}`, s.Certificates.Revoked)
+		metrics.WriteCounterUint64(w, prefix+`bad_certificates_total{reason="user"}`, s.Certificates.OtherUser)
+		metrics.WriteCounterUint64(w, prefix+"cut_total", s.Certificates.Cut) // connections whose login counts no more
 		// On topics that their client may not use.
 		metrics.WriteCounterUint64(w, prefix+"denied_publishes_total", uint64(s.DeniedPublishes))
 		metrics.WriteCounterUint64(w, prefix+"denied_subscribes_total", uint64(s.DeniedSubscribes))

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"golang.org/x/sys/unix"
 
 	"modellregion/internal/influx"
 	"modellregion/uplink"
@@ -44,18 +43,18 @@ var grown = map[string]string{
 var levels = map[string]string{
 	influx.FieldQueue: "modellregion_ingest_queue_messages", influx.FieldStoreOK: "modellregion_ingest_store_ok",
 	influx.FieldBehind: "modellregion_opendata_behind_seconds", influx.FieldMemory: "process_resident_memory_bytes",
+	influx.FieldDiskFree: "modellregion_disk_free_bytes", influx.FieldDiskSize: "modellregion_disk_size_bytes", influx.FieldDiskFullIn: fullInMetric,
 }
 
 // lagMetric is the histogram behind FieldLag and FieldLagMedian.
 const lagMetric = "modellregion_ingest_lag_seconds"
 
 // figures keeps in bucket raw, once a minute, what an operator watches of the
-// platform in Grafana: a choice of the process's metrics, its disk, and what
-// edges and gateways said of themselves. It takes their messages until it is
-// asked to write them.
+// platform in Grafana: a choice of the process's metrics, and what edges and
+// gateways said of themselves. It takes their messages until it is asked to
+// write them.
 type figures struct {
 	metrics *metrics.Set
-	dir     string // whose disk is looked at
 	log     *slog.Logger
 
 	mu       sync.Mutex
@@ -64,8 +63,8 @@ type figures struct {
 	before   sample                             // what the metrics were then; nil at first
 }
 
-func newFigures(set *metrics.Set, dir string, log *slog.Logger) *figures {
-	return &figures{metrics: set, dir: dir, log: log, edges: map[string]uplink.Status{}, gateways: map[[2]string]*uplink.GatewayStats{}}
+func newFigures(set *metrics.Set, log *slog.Logger) *figures {
+	return &figures{metrics: set, log: log, edges: map[string]uplink.Status{}, gateways: map[[2]string]*uplink.GatewayStats{}}
 }
 
 // status takes what an edge says of itself; it holds until the edge says
@@ -152,11 +151,6 @@ func (f *figures) process() map[string]float64 {
 		}
 	}
 	f.before = now
-	var disk unix.Statfs_t
-	if err := unix.Statfs(f.dir, &disk); err == nil { // else there is none to tell of
-		values[influx.FieldDiskFree] = float64(disk.Bavail) * float64(disk.Bsize)
-		values[influx.FieldDiskSize] = float64(disk.Blocks) * float64(disk.Bsize)
-	}
 	return values
 }
 

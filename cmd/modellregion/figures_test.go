@@ -24,7 +24,8 @@ func TestFigures(t *testing.T) {
 	lost := set.NewCounter(`modellregion_ingest_dead_letters_total{reason="codec"}`)
 	set.NewGauge("modellregion_ingest_queue_messages", func() float64 { return 7 })
 	lag := set.NewPrometheusHistogramExt(lagMetric, []float64{1, 2, 10})
-	f := newFigures(set, t.TempDir(), slog.New(slog.DiscardHandler))
+	newDisk(set, t.TempDir(), slog.New(slog.DiscardHandler))
+	f := newFigures(set, slog.New(slog.DiscardHandler))
 	uplinks.Add(5)
 	lag.Update(9)
 
@@ -85,7 +86,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestFiguresAreBounded(t *testing.T) {
-	f := newFigures(metrics.NewSet(), "", slog.New(slog.DiscardHandler))
+	f := newFigures(metrics.NewSet(), slog.New(slog.DiscardHandler))
 	for i := range maxFigures + 1 {
 		f.status(strings.Repeat("x", i%100)+string(rune('a'+i/100)), uplink.Status{Online: true})
 		if err := f.gateway(uplink.Topic{EUI: uplink.EUI{6: byte(i >> 8), 7: byte(i)}}, []byte(`{}`)); err != nil {
@@ -139,7 +140,7 @@ func TestFiguresRun(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute+30*time.Second)
 		defer cancel()
 		var log strings.Builder
-		f := newFigures(metrics.NewSet(), "", slog.New(slog.NewTextHandler(&log, nil)))
+		f := newFigures(metrics.NewSet(), slog.New(slog.NewTextHandler(&log, nil)))
 		var times []time.Time
 		err := f.run(ctx, "i", func(_ context.Context, rows []influx.Figures) error {
 			if times = append(times, rows[0].Time); len(times) < 3 {

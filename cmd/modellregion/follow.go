@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"modellregion/internal/mqtt"
@@ -25,8 +27,9 @@ func wake(c chan struct{}) {
 	}
 }
 
-// publishDeviceLists gives every edge its retained device list, whenever the
-// registry changes and on every connection, until it is published.
+// publishDeviceLists gives every edge its retained device list, and takes it from
+// those that are none any more, whenever the registry changes and on every
+// connection, until it is published.
 func (p *platform) publishDeviceLists(ctx context.Context) error {
 	for {
 		select {
@@ -46,19 +49,38 @@ func (p *platform) publishLists(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range p.cfg.Edges {
-		list, ok := lists[e.Name]
+	edges, err := readRoster(ctx, &p.cfg, p.registry)
+	if err != nil {
+		return err
+	}
+	// Short lists first: one that is larger than the broker allows ends the
+	// connection, and the edges before it have theirs.
+	names := slices.SortedStableFunc(slices.Values(edges.names), func(a, b string) int { return cmp.Compare(len(lists[a].Devices), len(lists[b].Devices)) })
+	for _, name := range names {
+		list, ok := lists[name]
 		if !ok {
 			list = uplink.DeviceList{V: uplink.Version}
 		}
 		payload, err := json.Marshal(list)
 		if err != nil {
-			return fmt.Errorf("encode device list of edge %s: %w", e.Name, err)
+			return fmt.Errorf("encode device list of edge %s: %w", name, err)
 		}
-		topic := uplink.Topic{Edge: e.Name, Kind: uplink.KindDevices}.String()
-		if err := p.mqtt.Publish(ctx, mqtt.Message{Topic: topic, Payload: payload, QoS: 1, Retained: true}); err != nil {
-			return fmt.Errorf("device list of edge %s: %w", e.Name, err)
+		if err := p.publishList(ctx, name, payload); err != nil {
+			return err
 		}
+	}
+	for _, name := range edges.former { // an empty message takes back what is retained
+		if err := p.publishList(ctx, name, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *platform) publishList(ctx context.Context, edge string, payload []byte) error {
+	topic := uplink.Topic{Edge: edge, Kind: uplink.KindDevices}.String()
+	if err := p.lists.Publish(ctx, mqtt.Message{Topic: topic, Payload: payload, QoS: 1, Retained: true}); err != nil {
+		return fmt.Errorf("device list of edge %s, of %d bytes, which the broker has to allow: %w", edge, len(payload), err)
 	}
 	return nil
 }

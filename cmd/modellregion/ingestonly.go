@@ -23,11 +23,12 @@ const serveHelp = ""
 
 const usage = `Ingest of a digital model region's open data platform: it stores what edges and other networks send. This program has nothing else of the platform, and is smaller for that.
 
-It needs an MQTT broker (mqtt.url) and an InfluxDB (influx.url), and the registry in the data folder, which the program of the whole platform fills. There may be several, which share the messages with mqtt.share.
+It needs an MQTT broker (mqtt.url) and an InfluxDB (influx.url), and the registry in the data folder, which the program of the whole platform fills. There may be several, which share the messages with mqtt.share or mqtt.edges.
 
   modellregion serve --roles ingest region.yaml
   modellregion serve --roles ingest --internal 127.0.0.1:9091 region.yaml     another on the same machine
   modellregion check region.yaml
+  modellregion ready region.yaml                                              asks the one on this machine whether it is
   modellregion version
 
 Flags:
@@ -38,6 +39,7 @@ Flags:
 // would have the linker keep every method of everything.
 func parse(ctx context.Context, args []string, stdout, stderr io.Writer) (log string, work func(*terminal) error, err error) {
 	var serve serveCmd
+	var show bool
 	flags := flag.NewFlagSet("modellregion", flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	flags.Usage = func() {
@@ -45,6 +47,7 @@ func parse(ctx context.Context, args []string, stdout, stderr io.Writer) (log st
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&log, "log", "info", "least level of log lines: debug, info, warn or error")
+	flags.BoolVar(&show, "version", false, "print the version")
 	flags.StringVar(&serve.Internal, "internal", "", "`HOST:PORT` of health and metrics, in place of what the configuration says")
 	flags.Func("roles", "run these `ROLES` in place of those of the configuration: ingest", func(list string) error {
 		for name := range strings.SplitSeq(list, ",") {
@@ -70,10 +73,12 @@ func parse(ctx context.Context, args []string, stdout, stderr io.Writer) (log st
 		return log, func(t *terminal) error { return serve.Run(ctx, t) }, nil
 	case len(operands) == 2 && operands[0] == "check":
 		return log, checkCmd{operands[1]}.Run, nil
-	case len(operands) == 1 && operands[0] == "version":
+	case len(operands) == 2 && operands[0] == "ready":
+		return log, func(t *terminal) error { return readyCmd{operands[1], serve.Internal}.Run(ctx, t) }, nil
+	case len(operands) == 1 && operands[0] == "version", show && len(operands) == 0:
 		return log, versionCmd{}.Run, nil
 	}
-	return "", nil, fmt.Errorf("%q: want serve region.yaml, check region.yaml or version (see --help)", operands)
+	return "", nil, fmt.Errorf("%q: want serve region.yaml, check region.yaml, ready region.yaml or version (see --help)", operands)
 }
 
 // The keys of semtech.Allowed and lorawan.Config: a region has one file, which
@@ -141,8 +146,8 @@ func (*config) tellDatasets(io.Writer) {}
 // errLeftOut is never seen: config.Validate has refused what leads to it.
 var errLeftOut = errors.New("this program has the ingest alone")
 
-func (*platform) startInflux(context.Context) error  { return errLeftOut }
-func (*platform) openBroker() (mqttLogins, error)    { return mqttLogins{}, errLeftOut }
-func (*platform) openOpenData(context.Context) error { return errLeftOut }
-func (*platform) openEdge(mqttLogins) error          { return errLeftOut }
-func embeddedLogin(config) (influx.Config, error)    { return influx.Config{}, errLeftOut }
+func (*platform) startInflux(context.Context) error              { return errLeftOut }
+func (*platform) openBroker(context.Context) (mqttLogins, error) { return mqttLogins{}, errLeftOut }
+func (*platform) openOpenData(context.Context) error             { return errLeftOut }
+func (*platform) openEdge(mqttLogins) error                      { return errLeftOut }
+func embeddedLogin(config) (influx.Config, error)                { return influx.Config{}, errLeftOut }

@@ -57,6 +57,7 @@ func TestIngestAloneIsWanted(t *testing.T) {
 		{"unknown key", "check FILE", beside("\nhttp:", "\nhtpp:"), "htpp"},
 		{"unknown key of an edge", "check FILE", beside("gateways: []", "gateway: []"), "gateway"},
 		{"unknown key of LoRaWAN", "check FILE", beside("gateways: []", "lorawan: {rx3_delay: 1}"), "rx3_delay"},
+		{"ready where nobody is", "ready --internal 127.0.0.1:1 FILE", beside(), "ask the platform at 127.0.0.1:1: "},
 		{"demo", "demo", nil, `["demo"]: want serve region.yaml`},
 		{"devices", "devices list -c FILE", nil, "not defined: -c"},
 		{"help", "--help", nil, "=modellregion check region.yaml"},

@@ -13,8 +13,8 @@ import (
 // windows anew, by the command opendata rebuild.
 const rebuildPath = "/opendata/rebuild"
 
-// internalHandler serves what is for operators alone: health, metrics, profiles
-// and the rebuilding of open data.
+// internalHandler serves what is for operators alone: health, metrics, profiles,
+// the rebuilding of open data and what a backup needs.
 func (p *platform) internalHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok\n") })
@@ -34,6 +34,9 @@ func (p *platform) internalHandler() http.Handler {
 	})
 	if p.rebuild != nil {
 		mux.Handle("POST "+rebuildPath, p.rebuild)
+	}
+	for at, h := range p.backups {
+		mux.Handle("POST "+at, h)
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

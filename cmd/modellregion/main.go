@@ -18,9 +18,6 @@ import (
 	"syscall"
 )
 
-// version is set by the linker for a release.
-var version = "dev"
-
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -65,12 +62,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("log level: %w", err)
 	}
 	return work(&terminal{out: stdout, err: stderr, log: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))})
-}
-
-type versionCmd struct{}
-
-// Run prints the version.
-func (versionCmd) Run(t *terminal) error {
-	_, err := fmt.Fprintln(t.out, version)
-	return err
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -66,7 +65,6 @@ func withDatasets(t *testing.T, edit, datasets []string) string {
 }
 
 func TestUnitsStopInReverseOrder(t *testing.T) {
-	log := slog.New(slog.DiscardHandler)
 	var order []string
 	waiting := func(name string, err error) unit {
 		return unit{name, func(ctx context.Context) error {
@@ -75,13 +73,13 @@ func TestUnitsStopInReverseOrder(t *testing.T) {
 			return err
 		}}
 	}
-	err := runUnits(t.Context(), log, []unit{waiting("a", nil), waiting("b", errors.New("torn")), waiting("c", nil)}, func(context.Context) error { return nil })
+	err := runUnits(t.Context(), []unit{waiting("a", nil), waiting("b", errors.New("torn")), waiting("c", nil)}, func(context.Context) error { return nil })
 	if !slices.Equal(order, []string{"c", "b", "a"}) || err == nil || !strings.Contains(err.Error(), "b: torn") {
 		t.Errorf("order %v, error %v", order, err)
 	}
 	// A unit that fails ends the work.
 	failing := unit{"x", func(context.Context) error { return errors.New("broken") }}
-	err = runUnits(t.Context(), log, []unit{waiting("a", nil), failing}, func(ctx context.Context) error {
+	err = runUnits(t.Context(), []unit{waiting("a", nil), failing}, func(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil

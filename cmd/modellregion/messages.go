@@ -13,11 +13,11 @@ import (
 )
 
 // openMQTT opens the broker, when it is the embedded one, and the platform's
-// connection to it, when a role needs one. It returns the passwords of the
+// connections to it, as far as a role needs them. It returns the passwords of the
 // edges.
-func (p *platform) openMQTT() (logins mqttLogins, err error) {
+func (p *platform) openMQTT(ctx context.Context) (logins mqttLogins, err error) {
 	if p.cfg.MQTT.URL == "" {
-		if logins, err = p.openBroker(); err != nil {
+		if logins, err = p.openBroker(ctx); err != nil {
 			return logins, err
 		}
 	}
@@ -39,24 +39,38 @@ func (p *platform) openMQTT() (logins mqttLogins, err error) {
 		if p.uplinks, err = mqtt.New(up); err != nil {
 			return logins, err
 		}
+		if p.mqtt, err = mqtt.New(client); err != nil {
+			return logins, err
+		}
 	}
-	client.OnUp = func(context.Context) { wake(p.listsDue) }
-	p.mqtt, err = mqtt.New(client)
+	if p.cfg.runs(roleLists) {
+		// A list that is larger than the broker allows ends the connection on which
+		// it came, each time again: on this one nobody is told what is stored.
+		client.ClientID += "-lists"
+		client.OnUp = func(context.Context) { wake(p.listsDue) }
+		p.lists, err = mqtt.New(client)
+	}
 	return logins, err
 }
 
 // openIngest lets the messages of edges and sources reach an ingest.
-func (p *platform) openIngest() error {
+func (p *platform) openIngest(ctx context.Context) error {
+	edges, err := readRoster(ctx, &p.cfg, p.registry)
+	if err != nil {
+		return err
+	}
 	p.ingest = ingest.New(ingest.Config{
-		Store: p.influx, Directory: p.index, Voice: voice{p.mqtt, p.uplinks}, Edges: p.cfg.edgeNames(),
+		Store: p.influx, Directory: p.index, Voice: voice{p.mqtt, p.uplinks}, Edges: edges.names,
 		Retention: time.Duration(p.cfg.Raw), Log: p.log, Metrics: p.metrics,
 	})
 	// On a connection of its own, which the ingest may hold up: on a common one
 	// the acknowledgements of what it says would wait behind what it cannot take
 	// before they are here.
-	p.uplinks.Subscribe(shared(p.cfg.MQTT.Share, uplink.Filter("+", uplink.KindUp)), 1, func(ctx context.Context, m mqtt.Message) {
-		p.ingest.Receive(ctx, m.Topic, m.Payload)
-	})
+	for _, edge := range p.cfg.uplinksOf() {
+		p.uplinks.Subscribe(shared(p.cfg.MQTT.Share, uplink.Filter(edge, uplink.KindUp)), 1, func(ctx context.Context, m mqtt.Message) {
+			p.ingest.Receive(ctx, m.Topic, m.Payload)
+		})
+	}
 	// Never shared: each ingest has to know who is heard.
 	p.mqtt.Subscribe(uplink.Filter("+", uplink.KindStatus), 1, p.counted(uplink.KindStatus, func(topic uplink.Topic, payload []byte) error {
 		var s uplink.Status

@@ -30,6 +30,7 @@ type platform struct {
 	log     *slog.Logger
 	metrics *metrics.Set
 	figures *figures
+	disk    *disk
 
 	influxd    insideInflux // nil with influx.url
 	influx     *influx.Client
@@ -39,13 +40,15 @@ type platform struct {
 	index      *registry.Index     // for the ingest, small
 	directory  *registry.Directory // for all others
 	broker     insideBroker        // nil with mqtt.url
-	mqtt       *mqtt.Client
-	uplinks    *mqtt.Client // reads them for the ingest
+	mqtt       *mqtt.Client        // of the ingest
+	uplinks    *mqtt.Client        // reads them for the ingest
+	lists      *mqtt.Client        // publishes the device lists
 	ingest     *ingest.Ingest
 	sources    []source
 	aggregator aggregation
-	rebuild    http.Handler // computes windows anew, for operators; nil without role aggregate
-	openData   []unit       // what of open data runs besides
+	rebuild    http.Handler            // computes windows anew, for operators; nil without role aggregate
+	backups    map[string]http.Handler // hand out, by path, what only this process may read
+	openData   []unit                  // what of open data runs besides
 	files      io.Closer
 	feedback   io.Closer                       // nil where readers cannot write
 	topics     publicTopics                    // nil without mqtt.public
@@ -55,7 +58,10 @@ type platform struct {
 	publicHTTP *server
 	internal   *server
 
-	moved       chan struct{} // tells placeDevices that the registry changed
+	admit func(roster) error // lets edges in at the broker inside; nil without one
+
+	rosterDue   chan struct{} // tells followRoster that the registry changed
+	moved       chan struct{} // tells placeDevices that it did
 	listsDue    chan struct{} // tells publishDeviceLists that it, or the connection, changed
 	stationsDue chan struct{} // tells publishStations that the registry changed
 }
@@ -72,6 +78,7 @@ type (
 	// insideBroker is an MQTT broker in this process. Run closes it at the end.
 	insideBroker interface {
 		Addr() net.Addr
+		TLSAddr() net.Addr // nil: there is none
 		Run(ctx context.Context) error
 	}
 
@@ -104,8 +111,8 @@ type (
 // folder. prepare may fill the registry before anything reads it. The caller
 // runs what it gets with run, which closes it.
 func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare func(context.Context, *registry.Registry) error) (_ *platform, err error) {
-	p := &platform{cfg: cfg, log: log, metrics: metrics.NewSet(), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1), stationsDue: make(chan struct{}, 1)}
-	p.figures = newFigures(p.metrics, cfg.DataDir, log)
+	p := &platform{cfg: cfg, backups: map[string]http.Handler{}, log: log, metrics: metrics.NewSet(), rosterDue: make(chan struct{}, 1), moved: make(chan struct{}, 1), listsDue: make(chan struct{}, 1), stationsDue: make(chan struct{}, 1)}
+	p.figures, p.disk = newFigures(p.metrics, log), newDisk(p.metrics, cfg.DataDir, log)
 	metrics.ExposeMetadata(true)
 	defer func() {
 		if err != nil {
@@ -125,12 +132,12 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 			return nil, err
 		}
 	}
-	logins, err := p.openMQTT()
+	logins, err := p.openMQTT(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.runs(roleIngest) {
-		if err := p.openIngest(); err != nil {
+		if err := p.openIngest(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -220,7 +227,7 @@ func (p *platform) closeStores() error {
 
 // run runs everything while work does, then stops it in order, within seconds.
 func (p *platform) run(ctx context.Context, work func(context.Context) error) error {
-	return runUnits(ctx, p.log, p.units(), work)
+	return runUnits(ctx, p.units(), work)
 }
 
 // units are the parts that the roles of the process have.
@@ -244,6 +251,7 @@ func (p *platform) units() []unit {
 			return setUp(ctx, p.log, func(ctx context.Context) error { return p.influx.SetUp(ctx, time.Duration(p.cfg.Raw)) })
 		})
 	}
+	add("disk", p.watchDisk)
 	if p.influx != nil {
 		add("figures", func(ctx context.Context) error {
 			return p.figures.run(ctx, instanceName(p.internal.addr()), p.influx.PutFigures)
@@ -262,13 +270,19 @@ func (p *platform) units() []unit {
 	if p.uplinks != nil {
 		add("MQTT connection for uplinks", p.uplinks.Run)
 	}
+	if p.lists != nil {
+		add("MQTT connection for device lists", p.lists.Run)
+	}
 	for _, s := range p.sources {
 		add("source "+s.name, s.client.Run)
 	}
 	if p.ingest != nil {
 		add("ingest", p.ingest.Run)
 		add("device index", func(ctx context.Context) error {
-			return p.index.Follow(ctx, followEvery, p.ingest.DevicesChanged)
+			return p.index.Follow(ctx, followEvery, func() {
+				p.ingest.DevicesChanged()
+				wake(p.rosterDue)
+			})
 		})
 	}
 	if p.directory != nil {
@@ -277,8 +291,12 @@ func (p *platform) units() []unit {
 				wake(p.moved)
 				wake(p.listsDue)
 				wake(p.stationsDue)
+				wake(p.rosterDue)
 			})
 		})
+	}
+	if p.registry != nil {
+		add("edges", p.followRoster)
 	}
 	if p.cfg.runs(roleLists) {
 		add("device lists", p.publishDeviceLists)
@@ -287,6 +305,16 @@ func (p *platform) units() []unit {
 		add("edge "+p.edge.Name(), p.edge.Run)
 	}
 	return units
+}
+
+// watchDisk tells when the disk will be full, as far as this process may know.
+func (p *platform) watchDisk(ctx context.Context) error {
+	if p.influx == nil {
+		return p.disk.run(ctx, nil)
+	}
+	return p.disk.run(ctx, func(ctx context.Context, since time.Time) ([]influx.DiskSample, error) {
+		return p.influx.DiskFree(ctx, instanceName(p.internal.addr()), since)
+	})
 }
 
 // ready returns what of the parts that run is not ready yet, or nil. A source
@@ -299,8 +327,11 @@ func (p *platform) ready(ctx context.Context) error {
 	case p.public != nil:
 		errs = append(errs, p.public.Ping(ctx))
 	}
-	if p.mqtt != nil && !p.mqtt.Connected() || p.uplinks != nil && !p.uplinks.Connected() {
-		errs = append(errs, errors.New("platform: no connection to the broker"))
+	for _, client := range []*mqtt.Client{p.mqtt, p.uplinks, p.lists} {
+		if client != nil && !client.Connected() {
+			errs = append(errs, errors.New("platform: no connection to the broker"))
+			break
+		}
 	}
 	if p.ingest != nil {
 		if err := p.ingest.Ready(); err != nil {
@@ -323,6 +354,9 @@ func (p *platform) endpoints() map[string]string {
 	}
 	if p.broker != nil {
 		e["mqtt"] = p.broker.Addr().String()
+		if at := p.broker.TLSAddr(); at != nil {
+			e["mqtts"] = at.String()
+		}
 	}
 	if p.influxd != nil {
 		e["influx"] = strings.TrimPrefix(p.influxd.URL(), "http://")

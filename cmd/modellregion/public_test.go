@@ -263,7 +263,7 @@ type fakeOpen struct {
 	err   error
 }
 
-func (f *fakeOpen) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, _ string) ([]devices.Aggregate, error) {
+func (f *fakeOpen) Windows(_ context.Context, _ string, w time.Duration, span devices.Span, _ string, _ ...*devices.Quantity) ([]devices.Aggregate, error) {
 	f.spans = append(f.spans, span)
 	q, _ := devices.Lookup("speed_mean")
 	begin := span.End.Add(-w)

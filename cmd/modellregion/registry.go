@@ -34,6 +34,7 @@ func (w withConfig) load() (config, error) {
 type store struct {
 	*registry.Registry
 	cfg      config
+	roster   roster
 	profiles map[string]devices.Profile // all, with those of the registry
 	shipped  map[string]devices.Profile // those shipped and those of the operator's folder
 }
@@ -53,6 +54,9 @@ func (w withConfig) withStore(ctx context.Context, do func(store) error) (err er
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	if s.profiles, err = s.Profiles(ctx, s.shipped); err != nil {
+		return err
+	}
+	if s.roster, err = readRoster(ctx, &s.cfg, s.Registry); err != nil {
 		return err
 	}
 	return do(s)

@@ -4,7 +4,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"modellregion/internal/systemd"
 )
 
 type serveCmd struct {
@@ -29,9 +34,9 @@ func spareMemory(devices int) {
 	}
 }
 
-// Run runs the platform until ctx ends.
-func (c serveCmd) Run(ctx context.Context, t *terminal) error {
-	cfg, err := loadConfig(c.Config, func(cfg *config) {
+// load reads the configuration, with what the flags put in place of it.
+func (c serveCmd) load() (config, error) {
+	return loadConfig(c.Config, func(cfg *config) {
 		if len(c.Roles) > 0 {
 			cfg.Roles = c.Roles
 			delete(cfg.lines, "roles") // a mistake stands on no line then
@@ -41,29 +46,27 @@ func (c serveCmd) Run(ctx context.Context, t *terminal) error {
 			delete(cfg.lines, "internal")
 		}
 	})
+}
+
+// Run runs the platform until ctx ends; SIGHUP lets it read its configuration
+// again.
+func (c serveCmd) Run(ctx context.Context, t *terminal) error {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	cfg, err := c.load()
 	if err != nil {
 		return err
 	}
 	if cfg.runsOnly(roleIngest) {
 		spareMemory(0) // and once more when it is known how many there are
 	}
-	p, err := openPlatform(ctx, cfg, t.log, nil)
+	notify, err := systemd.New(t.log)
 	if err != nil {
 		return err
 	}
-	if cfg.runsOnly(roleIngest) {
-		spareMemory(p.index.Len())
-	}
-	return p.run(ctx, func(ctx context.Context) error {
-		facts := []any{"roles", cfg.roleNames(","), "internal", "http://" + p.internal.addr() + "/", "data_dir", cfg.DataDir}
-		if p.publicHTTP != nil {
-			facts = append(facts, "portal", "http://"+p.publicHTTP.addr()+"/")
-		}
-		t.log.Info("platform runs", facts...)
-		<-ctx.Done()
-		t.log.Info("platform stops")
-		return nil
-	})
+	s := service{load: c.load, log: t.log, notify: notify, reload: hangup}
+	return s.run(ctx, cfg)
 }
 
 type checkCmd struct {
@@ -87,9 +90,19 @@ func (c checkCmd) Run(t *terminal) error {
 	fmt.Fprintf(t.out, "  public pages    http://%s/%s\n", cfg.HTTP, either(map[bool]string{true: ", to the public " + cfg.PublicURL}[cfg.PublicURL != ""], ""))
 	fmt.Fprintf(t.out, "  health, metrics http://%s/\n", cfg.Internal)
 	sharing := map[bool]string{true: ", shared as " + cfg.MQTT.Share}[cfg.MQTT.Share != ""]
-	fmt.Fprintf(t.out, "  MQTT            %s%s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen), sharing)
+	if len(cfg.MQTT.Edges) > 0 {
+		sharing += ", uplinks of " + strings.Join(cfg.MQTT.Edges, ", ") + " alone"
+	}
+	secure := map[bool]string{true: ", with TLS on " + cfg.MQTT.TLS.Listen}[cfg.MQTT.TLS.Listen != ""]
+	fmt.Fprintf(t.out, "  MQTT            %s%s%s\n", either(cfg.MQTT.URL, "embedded on "+cfg.MQTT.Listen), secure, sharing)
+	for _, r := range cfg.MQTT.Readers {
+		fmt.Fprintf(t.out, "  MQTT reader     %s, of %v\n", r.Name, r.Domains)
+	}
 	fmt.Fprintf(t.out, "  InfluxDB        %s\n", either(cfg.Influx.URL, "embedded on "+cfg.Influx.Listen))
 	fmt.Fprintf(t.out, "  profiles        %d%s\n", len(known), either(map[bool]string{true: ", with those in " + cfg.Profiles}[cfg.Profiles != ""], ""))
+	if len(cfg.Edges)+len(cfg.Sources) == 0 {
+		fmt.Fprintf(t.out, "  edge            none here, so nothing comes in unless modellregion edges list shows some\n")
+	}
 	for _, e := range cfg.Edges {
 		fmt.Fprintf(t.out, "  edge            %s%s\n", e.Name, either(map[bool]string{true: ", inside, UDP " + e.UDP}[e.UDP != ""], ", elsewhere"))
 	}

@@ -68,7 +68,7 @@ func (c simulateHistoryCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	return c.withStore(ctx, func(s store) (err error) {
-		if slices.Contains(append(s.cfg.edgeNames(), sourceNames(&s.cfg)...), history.Edge) {
+		if slices.Contains(s.serverNames(), history.Edge) {
 			return fmt.Errorf("the configuration has an edge or source %q, and the invented devices must have one that there is not", history.Edge)
 		}
 		b, err := c.open(ctx, t, s)

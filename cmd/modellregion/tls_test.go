@@ -49,7 +49,7 @@ func certificate(t *testing.T) (cert tls.Certificate, certFile, keyFile string) 
 func TestBrokerUserWithCertificates(t *testing.T) {
 	cert, certFile, keyFile := certificate(t)
 	b, err := broker.Listen(broker.Config{
-		Addr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler), Identities: []broker.Identity{{User: "platform", Password: "geheim", Role: broker.Platform}},
+		Addr: "127.0.0.1:0", TLSAddr: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler), Identities: []broker.Identity{{User: "platform", Password: "geheim", Role: broker.Platform}},
 		TLS: &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAnyClientCert},
 	})
 	if err != nil {
@@ -57,7 +57,7 @@ func TestBrokerUserWithCertificates(t *testing.T) {
 	}
 	goOn(t, b.Run)
 	good := BrokerUser{
-		URL: "ssl://" + b.Addr().String(), Username: "platform", PasswordFile: file(t, "password", "geheim\n"),
+		URL: "ssl://" + b.TLSAddr().String(), Username: "platform", PasswordFile: file(t, "password", "geheim\n"),
 		CAFile: certFile, CertFile: certFile, KeyFile: keyFile,
 	}
 	cfg, err := good.client("mqtt.")

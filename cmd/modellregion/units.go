@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
@@ -15,12 +14,17 @@ type unit struct {
 	run  func(context.Context) error
 }
 
-const stopWarning = 10 * time.Second
+const (
+	stopWithin = 7 * time.Second        // all units together: whoever asks for an end waits for 10 s
+	lastMoment = 500 * time.Millisecond // for each of the others, when one used up that time
+)
 
 // runUnits starts units in order and runs work with them. When work returns,
 // ctx ends or a unit fails, it stops the units in reverse order, each before
-// those it relies on, and returns the first errors.
-func runUnits(ctx context.Context, log *slog.Logger, units []unit, work func(context.Context) error) error {
+// those it relies on, and returns the first errors. A unit that does not stop is
+// one of them, and left behind: the process has to end then, which loses no more
+// than the end of its power would.
+func runUnits(ctx context.Context, units []unit, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type running struct {
@@ -46,12 +50,18 @@ func runUnits(ctx context.Context, log *slog.Logger, units []unit, work func(con
 		started = append(started, r)
 	}
 	errs := []error{work(ctx)}
+	patience := time.NewTimer(stopWithin)
+	defer patience.Stop()
 	for i := len(started) - 1; i >= 0; i-- {
 		r := started[i]
 		r.stop()
-		warn := time.AfterFunc(stopWarning, func() { log.Warn("still stopping", "part", r.name) })
-		errs = append(errs, <-r.done)
-		warn.Stop()
+		select {
+		case err := <-r.done:
+			errs = append(errs, err)
+		case <-patience.C:
+			errs = append(errs, fmt.Errorf("%s: does not stop", r.name))
+			patience.Reset(lastMoment)
+		}
 	}
 	return errors.Join(errs...)
 }

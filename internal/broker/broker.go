@@ -15,10 +15,16 @@ import (
 
 // Config says where a Broker listens and who may use it.
 type Config struct {
-	Addr       string      // host:port; port 0 takes a free one
-	TLS        *tls.Config // required outside loopback
+	Addr       string // host:port of loopback, without TLS; port 0 takes a free one
 	Identities []Identity
-	Log        *slog.Logger
+
+	// TLSAddr is where clients of other machines connect; empty: nowhere. TLS
+	// has the certificate, and as ClientCAs the authority of clients that log in
+	// with one of theirs.
+	TLSAddr string
+	TLS     *tls.Config
+
+	Log *slog.Logger
 
 	// Public lets clients without a user name read topics below PublicRoot, and
 	// do nothing else: no will, no publish, no wildcard, QoS 0.
@@ -36,6 +42,7 @@ type Stats struct {
 	Connected        int64  // clients logged in
 	Rejected         uint64 // connections closed before a login was tried: garbage, silence, too many
 	BadLogins        uint64 // wrong user or password, or a will on a topic of others
+	Certificates     CertificateStats
 	DeniedPublishes  uint64 // on a topic the client may not use
 	DeniedSubscribes uint64
 	Received         int64 // messages from clients
@@ -45,16 +52,27 @@ type Stats struct {
 	Public           PublicStats
 }
 
+// CertificateStats count since the start what came of certificates of clients
+// that are no good.
+type CertificateStats struct {
+	Untrusted uint64 // connections refused: of another authority, or not for a client
+	Expired   uint64 // likewise: its time is over, or that of the credential
+	Revoked   uint64 // likewise: not among those of its identity, or not any more
+	OtherUser uint64 // likewise: with a user name that is not in the certificate
+	Cut       uint64 // connections ended later, since what they logged in with counts no more
+}
+
 // Broker is an MQTT 3.1.1 and 5 broker without a disk.
 type Broker struct {
 	server   *mochi.Server
-	listener *listener
+	listener *listener // of loopback
+	secure   *listener // of other machines, or nil
 	hook     *hook
 	readers  *readers // nil: nobody without a login
 	log      *slog.Logger
 }
 
-// Listen opens the port. Clients are served by Run.
+// Listen opens the ports. Clients are served by Run.
 func Listen(cfg Config) (*Broker, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
@@ -63,19 +81,11 @@ func Listen(cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	tcp, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("open MQTT port: %w", err)
-	}
-	if cfg.TLS == nil && !tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		tcp.Close()
-		return nil, fmt.Errorf("MQTT address %s is not loopback: passwords and keys cross the network there, TLS is required", cfg.Addr)
-	}
-	if cfg.TLS != nil {
-		tcp = tls.NewListener(tcp, cfg.TLS)
-	}
-	b := &Broker{listener: newListener(tcp, cfg.Log), hook: &hook{log: cfg.Log, current: map[string]*conn{}}, log: cfg.Log}
+	b := &Broker{hook: &hook{log: cfg.Log, current: map[string]*conn{}}, log: cfg.Log}
 	b.hook.accounts.Store(&as)
+	if err := b.open(cfg); err != nil {
+		return nil, errors.Join(err, b.closePorts())
+	}
 	b.server = mochi.New(&mochi.Options{
 		Capabilities: capabilities(),
 		Logger:       slog.New(slog.DiscardHandler), // it logs packets with their contents
@@ -86,11 +96,62 @@ func Listen(cfg Config) (*Broker, error) {
 		b.readers, err = newReaders(cfg)
 		b.listener.readers = b.readers
 	}
-	if err := errors.Join(err, b.server.AddHook(b.hook, nil), b.server.AddListener(b.listener)); err != nil {
-		tcp.Close()
-		return nil, fmt.Errorf("prepare MQTT broker: %w", err)
+	err = errors.Join(err, b.server.AddHook(b.hook, nil), b.server.AddListener(b.listener))
+	if b.secure != nil {
+		err = errors.Join(err, b.server.AddListener(b.secure))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("prepare MQTT broker: %w", err), b.closePorts())
 	}
 	return b, nil
+}
+
+// open opens the ports.
+func (b *Broker) open(cfg Config) error {
+	tcp, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("open MQTT port: %w", err)
+	}
+	b.listener = newListener("tcp", tcp, b.hook)
+	if !tcp.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		return fmt.Errorf("MQTT address %s is not loopback: passwords and keys cross the network there, want TLS", cfg.Addr)
+	}
+	if cfg.TLSAddr == "" {
+		return nil
+	}
+	if cfg.TLS == nil {
+		return fmt.Errorf("MQTT address %s is for TLS, and there is no certificate", cfg.TLSAddr)
+	}
+	tcp, err = net.Listen("tcp", cfg.TLSAddr)
+	if err != nil {
+		return fmt.Errorf("open MQTT port for TLS: %w", err)
+	}
+	b.secure = newListener("tls", tcp, b.hook)
+	b.secure.tls = cfg.TLS.Clone()
+	b.secure.tls.MinVersion = max(b.secure.tls.MinVersion, tls.VersionTLS12)
+	b.secure.tls.SessionTicketsDisabled = true // what a ticket remembers nobody has verified again
+	if b.secure.tls.ClientCAs != nil {
+		b.secure.tls.ClientAuth = tls.VerifyClientCertIfGiven
+	}
+	return nil
+}
+
+// closePorts closes what open has opened.
+func (b *Broker) closePorts() (err error) {
+	for _, l := range b.listeners() {
+		err = errors.Join(err, l.Listener.Close())
+	}
+	return err
+}
+
+// listeners are those that there are.
+func (b *Broker) listeners() (all []*listener) {
+	for _, l := range []*listener{b.listener, b.secure} {
+		if l != nil {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 // capabilities are the library's limits.
@@ -114,6 +175,14 @@ func capabilities() *mochi.Capabilities {
 // Addr returns the address in use, with the real port.
 func (b *Broker) Addr() net.Addr { return b.listener.Addr() }
 
+// TLSAddr returns the address for other machines in use, or nil.
+func (b *Broker) TLSAddr() net.Addr {
+	if b.secure == nil {
+		return nil
+	}
+	return b.secure.Addr()
+}
+
 // Run serves until ctx ends; then it closes all connections, waits for them
 // and returns nil. It must be called once.
 func (b *Broker) Run(ctx context.Context) error {
@@ -125,7 +194,11 @@ func (b *Broker) Run(ctx context.Context) error {
 	if err := b.server.Serve(); err != nil {
 		return fmt.Errorf("serve MQTT: %w", err)
 	}
-	b.log.Info("MQTT broker ready", "addr", b.Addr().String())
+	facts := []any{"addr", b.Addr().String()}
+	if b.secure != nil {
+		facts = append(facts, "tls_addr", b.secure.Addr().String())
+	}
+	b.log.Info("MQTT broker ready", facts...)
 	<-ctx.Done()
 	err := b.server.Close() // with the connections of readers
 	if b.readers != nil {
@@ -138,23 +211,14 @@ func (b *Broker) Run(ctx context.Context) error {
 }
 
 // SetIdentities replaces all identities while the broker runs. Clients whose
-// identity is gone, or has another password or other rights, are disconnected.
+// identity is gone, has other rights, or has not any more what they logged in
+// with, are disconnected.
 func (b *Broker) SetIdentities(ids []Identity) error {
 	as, err := newAccounts(ids)
 	if err != nil {
 		return err
 	}
-	old := *b.hook.accounts.Swap(&as)
-	for _, cl := range b.server.Clients.GetAll() {
-		user := cl.Properties.Username
-		if now, still := as[string(user)]; !still || now != old[string(user)] {
-			// Not cl.Stop: when that comes while a packet is dealt with, mochi takes
-			// the end for an orderly one and keeps the will to itself.
-			if cl.Net.Conn != nil {
-				_ = cl.Net.Conn.Close()
-			}
-		}
-	}
+	b.hook.replace(as)
 	return nil
 }
 
@@ -162,15 +226,21 @@ func (b *Broker) SetIdentities(ids []Identity) error {
 func (b *Broker) Stats() Stats {
 	info := b.server.Info
 	s := Stats{
-		Connected:        atomic.LoadInt64(&info.ClientsConnected),
-		Rejected:         b.listener.rejected.Load(),
-		BadLogins:        b.hook.badLogins.Load(),
+		Connected: atomic.LoadInt64(&info.ClientsConnected),
+		BadLogins: b.hook.badLogins.Load(),
+		Certificates: CertificateStats{
+			Untrusted: b.hook.untrusted.Load(), Expired: b.hook.expired.Load(), Revoked: b.hook.revoked.Load(),
+			OtherUser: b.hook.otherUser.Load(), Cut: b.hook.cut.Load(),
+		},
 		DeniedPublishes:  b.hook.deniedPublishes.Load(),
 		DeniedSubscribes: b.hook.deniedSubscribes.Load(),
 		Received:         atomic.LoadInt64(&info.MessagesReceived),
 		Sent:             atomic.LoadInt64(&info.MessagesSent),
 		Dropped:          atomic.LoadInt64(&info.MessagesDropped) + atomic.LoadInt64(&info.InflightDropped),
 		Retained:         atomic.LoadInt64(&info.Retained),
+	}
+	for _, l := range b.listeners() {
+		s.Rejected += l.rejected.Load()
 	}
 	if b.readers != nil {
 		s.Public = b.readers.stats()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ func identities() []Identity {
 		{User: "platform", Password: "p-secret", Role: Platform},
 		{User: "mast-7", Password: "7-secret", Role: Edge},
 		{User: "mast-8", Password: "8-secret", Role: Edge},
-		{User: "werke", Password: "w-secret", Role: Reader, Domain: uplink.Energy},
+		{User: "werke", Password: "w-secret", Role: Reader, Domains: []uplink.Domain{uplink.Energy}},
 	}
 }
 
@@ -343,7 +344,7 @@ func TestListenRefuses(t *testing.T) {
 }
 
 func TestTooManyConnections(t *testing.T) {
-	l := newListener(nil, nil)
+	l := newListener("tcp", nil, &hook{log: slog.New(slog.DiscardHandler)})
 	for range maxConns {
 		ours, theirs := net.Pipe()
 		defer theirs.Close()

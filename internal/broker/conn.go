@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"modellregion/internal/mqttframe"
 )
@@ -28,8 +31,16 @@ type conn struct {
 	known  atomic.Bool  // logged in
 	warned atomic.Bool  // something was denied and logged; one line per connection is enough
 
-	closing sync.Once
-	onClose func(*conn)
+	cert   *x509.Certificate // that the client showed and our authority vouches for; nil: none
+	name   string            // of the client, with its user; of hook.mu, as the next three
+	user   string            // who logged in
+	shown  Credential        // what with
+	expiry *time.Timer       // ends the connection with the credential; nil: nothing does
+
+	closing  sync.Once
+	onClose  func(*conn)
+	onLogin  func(*conn)
+	stranger netip.Addr // as it is counted before its login; of listener.mu
 
 	head []byte     // read already, and to be read again; used by the reading goroutine only
 	addr netip.Addr // of a reader, as it is counted
@@ -67,4 +78,19 @@ func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.closing.Do(func() { c.onClose(c) })
 	return err
+}
+
+// secured is a connection with TLS. Its Close does not say goodbye first, for
+// which a peer that does not read could make it wait five seconds.
+type secured struct{ *tls.Conn }
+
+// Close implements net.Conn.
+func (s secured) Close() error { return s.NetConn().Close() }
+
+// verified returns the client's certificate when our authority has issued it.
+func (s secured) verified() *x509.Certificate {
+	if chains := s.ConnectionState().VerifiedChains; len(chains) > 0 {
+		return chains[0][0]
+	}
+	return nil
 }

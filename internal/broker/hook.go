@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -19,13 +22,15 @@ type hook struct {
 	log      *slog.Logger
 	accounts atomic.Pointer[accounts]
 
-	mu      sync.Mutex
+	mu      sync.Mutex       // accounts change under it too, so that a login is under the old or the new ones
 	current map[string]*conn // of each user and client id
 	serial  uint64           // of connections
 
 	badLogins        atomic.Uint64
 	deniedPublishes  atomic.Uint64
 	deniedSubscribes atomic.Uint64
+
+	untrusted, expired, revoked, otherUser, cut atomic.Uint64 // see CertificateStats
 }
 
 // ID implements mochi.Hook.
@@ -33,67 +38,146 @@ func (h *hook) ID() string { return "acl" }
 
 // Provides implements mochi.Hook.
 func (h *hook) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish || b == mochi.OnDisconnect
+	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish
 }
 
 // OnConnectAuthenticate implements mochi.Hook. A will is checked like a
-// publish, which the library does not do when it sends it.
+// publish, which the library does not do when it sends it. The connection that a
+// client has already is ended, as MQTT wants it (3.1.1 §3.1.4); a client id
+// belongs to its user, and nobody can end the connection of another by naming it.
 func (h *hook) OnConnectAuthenticate(cl *mochi.Client, pk packets.Packet) bool {
 	c, ours := cl.Net.Conn.(*conn)
 	if !ours {
 		return false
 	}
-	a, ok := h.accounts.Load().login(pk.Connect.Username, pk.Connect.Password)
-	if !ok {
-		h.badLogins.Add(1)
-		h.deny(c, "MQTT login refused", "user", trim(string(pk.Connect.Username)), "reason", "unknown user or wrong password")
-		return false
+	h.mu.Lock()
+	a, shown, why := h.accounts.Load().login(c.cert, string(pk.Connect.Username), pk.Connect.Password, time.Now())
+	if why == "" && pk.Connect.WillFlag && !a.mayPublish(pk.Connect.WillTopic) {
+		why = otherWill
 	}
-	if pk.Connect.WillFlag && !a.mayPublish(pk.Connect.WillTopic) {
-		h.badLogins.Add(1)
-		h.deny(c, "MQTT login refused", "user", a.user, "reason", "will on a topic of others", "topic", trim(pk.Connect.WillTopic))
+	var old *conn
+	if why == "" {
+		c.name, c.user, c.shown = a.user+"/"+cl.ID, a.user, shown
+		old = h.current[c.name]
+		h.current[c.name] = c
+		h.serial++
+		// Where the library gets to know that it is the same client, the old
+		// connection, on its way out, can delete the subscriptions of the new one,
+		// which is then connected and deaf for ever: five times of a thousand when a
+		// client reconnects at once.
+		cl.ID = c.name + "#" + strconv.FormatUint(h.serial, 10)
+		h.endWith(c, shown)
+	}
+	h.mu.Unlock()
+	if old != nil {
+		_ = old.Close() // it may be closed already
+	}
+	if why != "" {
+		h.refuse(c, why, string(pk.Connect.Username))
 		return false
 	}
 	c.known.Store(true)
+	c.onLogin(c)
 	c.limit.Store(maxPacket)
 	if a.role == Platform {
 		c.limit.Store(maxPlatform)
 	}
-	cl.ID = h.takeOver(a.user+"/"+cl.ID, c)
+	cl.Properties.Username = []byte(a.user) // a certificate needs no user name beside it
 	// No session outlives its connection (version 3; for version 5 the
 	// capabilities say so): the broker is not a queue.
 	cl.Properties.Clean = true
 	return true
 }
 
-// takeOver ends the connection that a client has already, as MQTT wants it
-// (3.1.1 §3.1.4), and returns an id for the new one. A client id belongs to its
-// user: nobody can end the connection of another by naming it.
-//
-// The library does not get to know that it is the same client. Where it does,
-// the old connection, on its way out, can delete the subscriptions of the new
-// one, which is then connected and deaf for ever: five times of a thousand when
-// a client reconnects at once.
-func (h *hook) takeOver(name string, c *conn) (id string) {
-	h.mu.Lock()
-	old := h.current[name]
-	h.current[name] = c
-	h.serial++
-	id = name + "#" + strconv.FormatUint(h.serial, 10)
-	h.mu.Unlock()
-	if old != nil {
-		_ = old.Close() // it may be closed already
+// refuse counts and logs a login that was refused.
+func (h *hook) refuse(c *conn, why refusal, user string) {
+	counter := &h.badLogins
+	switch why {
+	case certExpired:
+		counter = &h.expired
+	case certRevoked:
+		counter = &h.revoked
+	case certOther:
+		counter = &h.otherUser
 	}
-	return id
+	counter.Add(1)
+	facts := []any{"user", trim(user), "reason", string(why)}
+	if c.cert != nil {
+		facts = append(facts, "certificate", trim(c.cert.Subject.CommonName), "serial", serialOf(c.cert))
+	}
+	h.deny(c, "MQTT login refused", facts...)
 }
 
-// OnDisconnect implements mochi.Hook.
-func (h *hook) OnDisconnect(cl *mochi.Client, _ error, _ bool) {
-	name := cl.ID[:max(0, strings.LastIndexByte(cl.ID, '#'))] // as takeOver made it
+// handshakeFailed counts and logs the certificate of a client that the
+// handshake did not take. Other failures are a stranger's noise.
+func (h *hook) handshakeFailed(c *conn, err error) {
+	refused, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	if !ok || len(refused.UnverifiedCertificates) == 0 {
+		return
+	}
+	counter := &h.untrusted
+	if invalid, ok := errors.AsType[x509.CertificateInvalidError](refused.Err); ok && invalid.Reason == x509.Expired {
+		counter = &h.expired
+	}
+	counter.Add(1)
+	cert := refused.UnverifiedCertificates[0]
+	h.deny(c, "MQTT certificate refused", "certificate", trim(cert.Subject.CommonName), "serial", serialOf(cert), "err", refused.Err)
+}
+
+// replace takes other accounts into use and ends the connections that these do
+// not let in. It does not leave that to the library: when its Stop comes while a
+// packet is dealt with, it takes the end for an orderly one and keeps the will to
+// itself.
+func (h *hook) replace(as accounts) {
+	h.mu.Lock()
+	old := *h.accounts.Swap(&as)
+	var over []*conn
+	for _, c := range h.current {
+		a, still := as[c.user]
+		shown, has := a.find(c.shown)
+		if !still || !has || !a.sameRights(old[c.user]) {
+			over = append(over, c)
+			continue
+		}
+		h.endWith(c, shown)
+	}
+	h.mu.Unlock()
+	for _, c := range over {
+		h.end(c, "its identity has changed or was revoked")
+	}
+}
+
+// endWith lets a connection end when the credential or its certificate does. The
+// caller holds h.mu.
+func (h *hook) endWith(c *conn, shown Credential) {
+	until := shown.Until
+	if c.cert != nil && (until.IsZero() || c.cert.NotAfter.Before(until)) {
+		until = c.cert.NotAfter
+	}
+	if c.expiry != nil {
+		c.expiry.Stop()
+	}
+	if !until.IsZero() {
+		c.expiry = time.AfterFunc(time.Until(until), func() { h.end(c, "what it logged in with has expired") })
+	}
+}
+
+// end ends a connection that has logged in.
+func (h *hook) end(c *conn, why string) {
+	h.cut.Add(1)
+	h.deny(c, "MQTT connection ended", "user", c.user, "reason", why)
+	_ = c.Close() // it may be closed already
+}
+
+// leave forgets a connection that is over.
+func (h *hook) leave(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.current[name] == cl.Net.Conn {
-		delete(h.current, name)
+	if h.current[c.name] == c {
+		delete(h.current, c.name)
+	}
+	if c.expiry != nil {
+		c.expiry.Stop()
 	}
 }
 

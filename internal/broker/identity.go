@@ -3,8 +3,11 @@ package broker
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"modellregion/uplink"
 )
@@ -20,7 +23,7 @@ const (
 	// read its own stored, devices and down topics and the frame topics of all
 	// edges. Its user name is the name of the edge.
 	Edge Role = "edge"
-	// Reader may read the up and event topics of one domain, of all edges.
+	// Reader may read the up and event topics of its domains, of all edges.
 	Reader Role = "reader"
 )
 
@@ -28,10 +31,19 @@ const (
 // expected to be generated secrets of at least 128 bits; the broker keeps
 // their SHA-256 only.
 type Identity struct {
-	User     string
-	Password string
-	Role     Role
-	Domain   uplink.Domain // of a Reader
+	User        string
+	Password    string       // a password in the clear; empty: none
+	Credentials []Credential // what logs in as User besides
+	Role        Role
+	Domains     []uplink.Domain // of a Reader
+}
+
+// Credential is a password or a certificate, of which the broker need not know
+// more than this.
+type Credential struct {
+	Password [sha256.Size]byte // SHA-256 of the password
+	Serial   string            // of the certificate, in hexadecimal digits; empty: it is a password
+	Until    time.Time         // no longer; zero: for ever, or as long as the certificate
 }
 
 // Check explains why an identity cannot be used. It never shows the password.
@@ -39,8 +51,8 @@ func (id Identity) Check() error {
 	switch {
 	case id.User == "" || len(id.User) > 128 || strings.ContainsAny(id.User, "/+#\x00"):
 		return fmt.Errorf("MQTT user %.64q: want 1 to 128 characters other than / + #", id.User)
-	case id.Password == "":
-		return fmt.Errorf("MQTT user %q has no password", id.User)
+	case id.Password == "" && len(id.Credentials) == 0:
+		return fmt.Errorf("MQTT user %q has neither password nor certificate", id.User)
 	}
 	switch id.Role {
 	case Platform:
@@ -51,8 +63,13 @@ func (id Identity) Check() error {
 		}
 		return nil
 	case Reader:
-		if !id.Domain.Valid() {
-			return fmt.Errorf("MQTT user %q reads domain %q, want one of %v", id.User, id.Domain, uplink.Domains())
+		for _, d := range id.Domains {
+			if !d.Valid() {
+				return fmt.Errorf("MQTT user %q reads domain %q, want some of %v", id.User, d, uplink.Domains())
+			}
+		}
+		if len(id.Domains) == 0 {
+			return fmt.Errorf("MQTT user %q reads no domain, want some of %v", id.User, uplink.Domains())
 		}
 		return nil
 	default:
@@ -62,10 +79,10 @@ func (id Identity) Check() error {
 
 // account is an Identity as the broker keeps it.
 type account struct {
-	user   string
-	secret [sha256.Size]byte
-	role   Role
-	domain uplink.Domain
+	user        string
+	credentials []Credential
+	role        Role
+	domains     []uplink.Domain
 }
 
 // accounts maps user names to accounts. It is never changed, only replaced.
@@ -80,18 +97,74 @@ func newAccounts(ids []Identity) (accounts, error) {
 		if _, twice := as[id.User]; twice {
 			return nil, fmt.Errorf("MQTT user %q is listed twice", id.User)
 		}
-		as[id.User] = account{user: id.User, secret: sha256.Sum256([]byte(id.Password)), role: id.Role, domain: id.Domain}
+		all := slices.Clone(id.Credentials)
+		if id.Password != "" {
+			all = append(all, Credential{Password: sha256.Sum256([]byte(id.Password))})
+		}
+		as[id.User] = account{user: id.User, credentials: all, role: id.Role, domains: slices.Clone(id.Domains)}
 	}
 	return as, nil
 }
 
-// login returns the account with this name and password. It takes the same
-// time whether the name or the password is wrong.
-func (as accounts) login(user, password []byte) (account, bool) {
-	a, known := as[string(user)]
+// refusal is why a login is refused; empty: it is not.
+type refusal string
+
+const (
+	badPassword refusal = "unknown user or wrong password"
+	otherWill   refusal = "will on a topic of others"
+	certOther   refusal = "user name is not that of the certificate"
+	certRevoked refusal = "certificate is unknown or was revoked"
+	certExpired refusal = "certificate has expired"
+)
+
+// login returns the account of a client and what it showed for it: its verified
+// certificate, or else its password.
+func (as accounts) login(cert *x509.Certificate, user string, password []byte, now time.Time) (account, Credential, refusal) {
+	if cert == nil {
+		return as.byPassword(user, password, now)
+	}
+	if user != "" && user != cert.Subject.CommonName {
+		return account{}, Credential{}, certOther
+	}
+	a := as[cert.Subject.CommonName]
+	shown, has := a.find(Credential{Serial: serialOf(cert)})
+	switch {
+	case !has:
+		return account{}, Credential{}, certRevoked
+	case now.After(cert.NotAfter) || shown.over(now):
+		return account{}, Credential{}, certExpired
+	}
+	return a, shown, ""
+}
+
+// byPassword takes the same time whichever part of a password is wrong.
+func (as accounts) byPassword(user string, password []byte, now time.Time) (account, Credential, refusal) {
+	a := as[user]
 	given := sha256.Sum256(password)
-	same := subtle.ConstantTimeCompare(a.secret[:], given[:]) == 1
-	return a, known && same
+	for _, c := range a.credentials {
+		if c.Serial == "" && subtle.ConstantTimeCompare(c.Password[:], given[:]) == 1 && !c.over(now) {
+			return a, c, ""
+		}
+	}
+	return account{}, Credential{}, badPassword
+}
+
+// serialOf is the serial number of a certificate as a Credential has it.
+func serialOf(cert *x509.Certificate) string { return cert.SerialNumber.Text(16) }
+
+// find returns the account's credential with that password or serial number.
+func (a account) find(c Credential) (Credential, bool) {
+	i := slices.IndexFunc(a.credentials, func(own Credential) bool { return own.Serial == c.Serial && own.Password == c.Password })
+	if i < 0 {
+		return Credential{}, false
+	}
+	return a.credentials[i], true
+}
+
+func (c Credential) over(now time.Time) bool { return !c.Until.IsZero() && now.After(c.Until) }
+
+func (a account) sameRights(b account) bool {
+	return a.role == b.role && slices.Equal(a.domains, b.domains)
 }
 
 // mayPublish reports whether the account may publish on a topic.
@@ -133,7 +206,7 @@ func (a account) mayRead(filter string) bool {
 			return t.Edge == a.user
 		}
 	case Reader:
-		return readsDomain(filter, a.domain)
+		return slices.ContainsFunc(a.domains, func(d uplink.Domain) bool { return readsDomain(filter, d) })
 	}
 	return false
 }

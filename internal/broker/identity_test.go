@@ -3,6 +3,7 @@ package broker
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"modellregion/uplink"
 )
@@ -10,7 +11,7 @@ import (
 func TestRights(t *testing.T) {
 	edge := account{user: "mast-7", role: Edge}
 	platform := account{user: "platform", role: Platform}
-	reader := account{user: "stadtwerke", role: Reader, domain: uplink.Energy}
+	reader := account{user: "stadtwerke", role: Reader, domains: []uplink.Domain{uplink.Energy}}
 	nobody := account{}
 	const own, eui = "modellregion/v1/mast-7/", "/a84041ffff1eec20"
 	for _, tc := range []struct {
@@ -102,13 +103,13 @@ func TestIdentityCheck(t *testing.T) {
 	}{
 		"platform":     {Identity{User: "platform", Password: "hush", Role: Platform}, ""},
 		"edge":         {Identity{User: "mast-7", Password: "hush", Role: Edge}, ""},
-		"reader":       {Identity{User: "werke", Password: "hush", Role: Reader, Domain: uplink.Energy}, ""},
+		"reader":       {Identity{User: "werke", Password: "hush", Role: Reader, Domains: []uplink.Domain{uplink.Energy}}, ""},
 		"no name":      {Identity{Password: "hush", Role: Platform}, "1 to 128"},
 		"wildcard":     {Identity{User: "a+b", Password: "hush", Role: Platform}, "1 to 128"},
-		"no password":  {Identity{User: "platform", Role: Platform}, "no password"},
+		"no password":  {Identity{User: "platform", Role: Platform}, "neither password nor certificate"},
 		"no role":      {Identity{User: "platform", Password: "hush"}, "role"},
 		"edge name":    {Identity{User: "Mast 7", Password: "hush", Role: Edge}, "edge name"},
-		"other domain": {Identity{User: "werke", Password: "hush", Role: Reader, Domain: "water"}, "domain"},
+		"other domain": {Identity{User: "werke", Password: "hush", Role: Reader, Domains: []uplink.Domain{uplink.Energy, "water"}}, "domain"},
 	} {
 		err := tc.id.Check()
 		switch {
@@ -137,8 +138,8 @@ func TestLogin(t *testing.T) {
 	}{
 		{"a", "secret", true}, {"a", "Secret", false}, {"a", "", false}, {"b", "secret", false}, {"", "", false}, {"b", "", false},
 	} {
-		if _, got := as.login([]byte(tc.user), []byte(tc.password)); got != tc.want {
-			t.Errorf("login %q with %q: %v", tc.user, tc.password, got)
+		if _, _, why := as.login(nil, tc.user, []byte(tc.password), time.Now()); (why == "") != tc.want {
+			t.Errorf("login %q with %q: %v", tc.user, tc.password, why)
 		}
 	}
 }
@@ -150,7 +151,7 @@ func FuzzRights(f *testing.F) {
 		f.Add(s)
 	}
 	edge := account{user: "mast-7", role: Edge}
-	reader := account{user: "werke", role: Reader, domain: uplink.Energy}
+	reader := account{user: "werke", role: Reader, domains: []uplink.Domain{uplink.Energy}}
 	f.Fuzz(func(t *testing.T, s string) {
 		frame := strings.HasSuffix(s, "/frame") && strings.Count(s, "/") == 3
 		own := strings.HasPrefix(s, "modellregion/v1/mast-7/")

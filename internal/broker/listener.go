@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 const (
 	maxConns     = 1024             // at the same time, strangers included
+	maxStrangers = 64               // of these from one address at the port for other machines; of IPv6 from one network of 64 bits
 	loginTimeout = 10 * time.Second // from the first byte of TCP to CONNECT
 )
 
@@ -22,28 +24,32 @@ const (
 // and do not wait for their connections.
 type listener struct {
 	net.Listener
+	id      string
+	hook    *hook
 	log     *slog.Logger
-	readers *readers // nil: nobody without a login
+	tls     *tls.Config // nil: none
+	readers *readers    // nil: nobody without a login
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	done  sync.WaitGroup // the goroutines of all connections
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	strangers map[netip.Addr]int // connections that have not logged in, at the port for other machines
+	done      sync.WaitGroup     // the goroutines of all connections
 
 	rejected atomic.Uint64 // closed before a login was tried, or over maxConns
 }
 
-func newListener(l net.Listener, log *slog.Logger) *listener {
-	return &listener{Listener: l, log: log, conns: make(map[*conn]struct{})}
+func newListener(id string, l net.Listener, h *hook) *listener {
+	return &listener{Listener: l, id: id, hook: h, log: h.log, conns: map[*conn]struct{}{}, strangers: map[netip.Addr]int{}}
 }
 
 // Init implements listeners.Listener; the port is open already.
 func (l *listener) Init(*slog.Logger) error { return nil }
 
 // ID implements listeners.Listener.
-func (l *listener) ID() string { return "tcp" }
+func (l *listener) ID() string { return l.id }
 
 // Protocol implements listeners.Listener.
-func (l *listener) Protocol() string { return "tcp" }
+func (l *listener) Protocol() string { return l.id }
 
 // Address implements listeners.Listener.
 func (l *listener) Address() string { return l.Addr().String() }
@@ -69,7 +75,10 @@ func (l *listener) Serve(establish listeners.EstablishFn) {
 // add registers a connection that serve will run, or closes it and returns nil
 // when there are too many or the listener is closing.
 func (l *listener) add(nc net.Conn) *conn {
-	c := &conn{Conn: nc, onClose: l.remove}
+	c := &conn{Conn: nc, onClose: l.remove, onLogin: l.admit}
+	if l.tls != nil {
+		c.Conn, c.stranger = secured{tls.Server(nc, l.tls)}, network(nc.RemoteAddr())
+	}
 	c.limit.Store(maxStranger)
 	_ = nc.SetDeadline(time.Now().Add(loginTimeout)) // the library sets the keep-alive's after CONNECT
 	l.mu.Lock()
@@ -78,12 +87,15 @@ func (l *listener) add(nc net.Conn) *conn {
 	if l.readers != nil {
 		room += l.readers.most // whom readers must not crowd out
 	}
-	if l.conns == nil || len(l.conns) >= room {
+	if l.conns == nil || len(l.conns) >= room || l.strangers[c.stranger] >= maxStrangers {
 		nc.Close()
 		l.rejected.Add(1)
 		return nil
 	}
 	l.conns[c] = struct{}{}
+	if c.stranger.IsValid() {
+		l.strangers[c.stranger]++
+	}
 	l.done.Add(1)
 	return c
 }
@@ -92,9 +104,21 @@ func (l *listener) remove(c *conn) {
 	l.mu.Lock()
 	delete(l.conns, c)
 	l.mu.Unlock()
+	l.admit(c)
+	l.hook.leave(c)
 	if l.readers != nil {
 		l.readers.leave(c)
 	}
+}
+
+// admit counts a connection no more among the strangers of its address.
+func (l *listener) admit(c *conn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.strangers[c.stranger]--; l.strangers[c.stranger] <= 0 {
+		delete(l.strangers, c.stranger)
+	}
+	c.stranger = netip.Addr{}
 }
 
 // serve runs one connection to its end. A fault of the library in reading one
@@ -116,6 +140,13 @@ func (l *listener) serve(c *conn, run func(*conn) error) {
 
 // establish hands a connection to the broker for its kind of client.
 func (l *listener) establish(c *conn, login listeners.EstablishFn) error {
+	if s, ok := c.Conn.(secured); ok {
+		if err := s.Handshake(); err != nil { // within loginTimeout
+			l.hook.handshakeFailed(c, err)
+			return err
+		}
+		c.cert = s.verified()
+	}
 	if l.readers == nil {
 		return login(l.ID(), c)
 	}

@@ -69,6 +69,7 @@ var only = []struct {
 	{"modernc.org/sqlite", []string{"internal/sqlite"}, "its files are opened safely in one place"},
 	{"github.com/BurntSushi/toml", []string{"devices/profiles/importer"}, "its panics are caught in one place, and a gateway needs none of it"},
 	{"go.yaml.in/yaml/v3", []string{"internal/strictyaml"}, "unknown keys are refused and errors have lines because one place sees to it"},
+	{"github.com/coreos/go-systemd/v22", []string{"internal/systemd"}, "both programs tell systemd the same way"},
 	{"go.etcd.io/bbolt", []string{"edge"}, "one database has one owner"},
 }
 
