@@ -1,4 +1,4 @@
-.PHONY: demo test race lint build ingest edge golden clean
+.PHONY: demo test race lint build ingest edge packages golden clean
 
 # Everything in one process, with a simulated region.
 demo:
@@ -32,6 +32,10 @@ edge:
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm GOARM=7 go build $(edge_flags) -o bin/edge-gateway-armv7 ./cmd/edge-gateway
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build $(edge_flags) -o bin/edge-gateway-arm64 ./cmd/edge-gateway
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build $(edge_flags) -o bin/edge-gateway-amd64 ./cmd/edge-gateway
+
+# Debian packages in dist; deploy/packages/test.sh tries them in a fresh Debian.
+packages:
+	deploy/packages/build.sh
 
 # Write expected outputs anew; look at the difference before you commit it.
 golden:
