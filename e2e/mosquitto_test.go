@@ -6,10 +6,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
-	"modellregion/devices/registry"
 	"modellregion/internal/simulate"
 )
 
@@ -112,38 +112,25 @@ func TestWithMosquitto(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "platform")
-	devices, err := registry.Open(t.Context(), filepath.Join(data, "registry.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	list := fleet.Devices()
 	for i := range list {
 		list[i].Edge = "rathaus"
 	}
-	if err := devices.Put(t.Context(), list); err != nil {
-		t.Fatal(err)
-	}
-	if err := devices.Close(); err != nil {
-		t.Fatal(err)
-	}
+	register(t, data, list)
 
-	towns := ""
-	for _, m := range simulate.Municipalities() {
-		towns += fmt.Sprintf("    - {id: %s, name: %s, ags: %q, lat: %v, lon: %v}\n", m.ID, m.Name, m.AGS, m.Center.Lat, m.Center.Lon)
-	}
 	region := write(t, filepath.Join(dir, "region.yaml"), fmt.Sprintf(`
 region:
   name: {de: Test, en: Test}
   publisher: Test
   contact: test@example.org
-  municipalities:
-%sdata_dir: %s
+  municipalities: [%s]
+data_dir: %s
 http: 127.0.0.1:0
 internal: 127.0.0.1:0
 mqtt: {url: "tcp://%s", username: platform, password_file: %s}
 influx: {listen: "127.0.0.1:0"}
 edges: [{name: rathaus}]
-`, towns, data, broker.addr, password))
+`, towns(), data, broker.addr, password))
 	udp, internal := freeUDP(t), freePort(t)
 	gateway := write(t, filepath.Join(dir, "edge.yaml"), fmt.Sprintf(`
 name: rathaus
@@ -181,6 +168,15 @@ mqtt: {url: "tcp://%s", password_file: %s}
 	})
 	edge.stop()
 	platform.stop()
+}
+
+// towns are those of the virtual fleets, as a region.yaml has them.
+func towns() string {
+	var all []string
+	for _, m := range simulate.Municipalities() {
+		all = append(all, fmt.Sprintf("{id: %s, name: %s, ags: %q, lat: %v, lon: %v}", m.ID, m.Name, m.AGS, m.Center.Lat, m.Center.Lon))
+	}
+	return strings.Join(all, ", ")
 }
 
 func freeUDP(t *testing.T) string {

@@ -124,7 +124,7 @@ func newOutage(t *testing.T, open openInflux, plan outagePlan) *outage {
 func (o *outage) newIngest(access influx.Config) *ingestor {
 	o.t.Helper()
 	dir := o.t.TempDir()
-	o.register(filepath.Join(dir, "data"))
+	register(o.t, filepath.Join(dir, "data"), o.devices, load.Profile())
 	i := &ingestor{o: o, internal: lastingPort(o.t)}
 	password := write(o.t, filepath.Join(dir, "mqtt-password"), mqttPassword)
 	login := fmt.Sprintf("username: %s, password_file: %s", access.Username, write(o.t, filepath.Join(dir, "influx-password"), access.Password))
@@ -157,22 +157,22 @@ edges: [{name: %s}]
 	return i
 }
 
-// register makes the registry of an ingest.
-func (o *outage) register(dir string) {
-	o.t.Helper()
-	r, err := registry.Open(o.t.Context(), filepath.Join(dir, "registry.db"))
+// register makes the registry in a data folder.
+func register(t *testing.T, dir string, list []devices.Device, profiles ...string) {
+	t.Helper()
+	r, err := registry.Open(t.Context(), filepath.Join(dir, "registry.db"))
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
-	_, err = r.PutProfiles(o.t.Context(), nil, load.Profile())
+	_, err = r.PutProfiles(t.Context(), nil, profiles...)
 	if err == nil {
-		err = r.Put(o.t.Context(), o.devices)
+		err = r.Put(t.Context(), list)
 	}
 	if err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := r.Close(); err != nil {
-		o.t.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
