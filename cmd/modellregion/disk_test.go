@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -65,7 +64,7 @@ func TestFullIn(t *testing.T) {
 // Somebody is told once a day, and at once when it gets worse.
 func TestDiskTells(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var out bytes.Buffer
+		var out sharedLog
 		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		set := metrics.NewSet()
 		d := newDisk(set, "/data", log)

@@ -9,14 +9,33 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
+// sharedLog may be read while it is written.
+type sharedLog struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *sharedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
 // call runs a command line to its end.
 func call(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
-	var out, log bytes.Buffer
+	var out, log sharedLog
 	err = run(t.Context(), args, &out, &log)
 	return out.String(), log.String(), err
 }

@@ -114,7 +114,7 @@ func TestDevicesOfSources(t *testing.T) {
 	if _, err := add("--app-key", someKey); err == nil || !strings.Contains(err.Error(), "edge") {
 		t.Errorf("with neither an edge nor a source: %v", err)
 	}
-	if _, err := add("--edge", "stadtwerk"); err == nil || !strings.Contains(err.Error(), "which has rathaus, stadtwerke") {
+	if _, err := add("--edge", "stadtwerk"); err == nil || !strings.Contains(err.Error(), "which have rathaus, stadtwerke") {
 		t.Errorf("with another name: %v", err)
 	}
 	if _, err := add("--edge", "rathaus"); err == nil || !strings.Contains(err.Error(), "app_key") {

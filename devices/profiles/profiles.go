@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"modellregion/devices"
 	"modellregion/devices/codec"
@@ -22,8 +24,15 @@ import (
 //go:embed *.yaml
 var shipped embed.FS
 
-// Shipped returns the profiles that come with the product, by their id.
-func Shipped() (map[string]devices.Profile, error) { return Load(shipped) }
+// readShipped is done once: they never change, and compiling codecs takes time.
+var readShipped = sync.OnceValues(func() (map[string]devices.Profile, error) { return Load(shipped) })
+
+// Shipped returns the profiles that come with the product, by their id. The map
+// is the caller's.
+func Shipped() (map[string]devices.Profile, error) {
+	all, err := readShipped()
+	return maps.Clone(all), err
+}
 
 // Load reads every *.yaml file at the top of a folder as a profile and
 // compiles its codec. It reports every file that is wrong, each with its name.
