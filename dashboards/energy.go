@@ -54,7 +54,7 @@ func energy(o Options) board {
 			{title: "Spannungsqualität nach EN 50160", panels: []panel{verdictTable(o), extremes()}},
 			{title: "Verlauf", panels: energyCourse(o)},
 			{title: "Bilanz", panels: balance()},
-			{title: "Gewählte Messstellen je Phase", collapsed: true, panels: phases("$tag_station $tag_channel", "$tag_station", "3h")},
+			{title: "Gewählte Messstellen je Phase", collapsed: true, panels: phases("$tag_station $tag_channel", "$tag_station", "2h")},
 			{title: "Messgeräte", collapsed: true, panels: []panel{silent(d), marked(d)}},
 		},
 	}
@@ -218,7 +218,7 @@ func energyCourse(o Options) []panel {
 		return over(phases, `abs(sum("w")) AS "`+name+`"`, windows(""))
 	}
 	return []panel{{
-		kind: chart, width: 12, height: 8, every: "15m", most: "6h",
+		kind: chart, width: 12, height: 8, every: "15m", most: "4h",
 		title:   "Spannungsband",
 		about:   "Niedrigste und höchste gemeldete Spannung je Kommune. Die Linien sind die Grenzen der EN 50160.",
 		unit:    units.Volt,
@@ -237,7 +237,7 @@ func energyCourse(o Options) []panel {
 		alias:   "$tag_municipality $col",
 		queries: raw(readings(d, `mean("load") AS "Mittel", max("load") AS "größte"`, windows(perMunicipality))),
 	}, {
-		kind: chart, width: 12, height: 8, every: "30m", most: "6h",
+		kind: chart, width: 12, height: 8, every: "10m", most: "2h",
 		title:   "Bezug und Einspeisung",
 		about:   "Summe der Wirkleistung der gewählten Messstellen, getrennt nach Phasen, die beziehen, und Phasen, die einspeisen.",
 		unit:    units.Watt,
@@ -245,7 +245,7 @@ func energyCourse(o Options) []panel {
 		alias:   "$col",
 		queries: raw(split(">", "Bezug"), split("<", "Einspeisung")),
 	}, {
-		kind: chart, width: 12, height: 8, every: "15m", most: "2d",
+		kind: chart, width: 12, height: 8, every: "15m", most: "12h",
 		title:   "Netzfrequenz",
 		about:   "Mittel, kleinster und größter Wert aller Messstellen. Regelbereich 49,8 bis 50,2 Hz.",
 		unit:    units.Hertz,
@@ -255,7 +255,7 @@ func energyCourse(o Options) []panel {
 		alias:   "$col",
 		queries: raw(readings(d, `mean("frequency") AS "Mittel", min("frequency") AS "kleinste", max("frequency") AS "größte"`, windows(""))),
 	}, {
-		kind: chart, width: 24, height: 7, every: "10m", most: "2d",
+		kind: chart, width: 24, height: 7, every: "10m", most: "1d",
 		title:   "Unsymmetrie",
 		about:   "Größtes 10-Minuten-Mittel und Mittel aller Messstellen. Die Linien sind 2 und 3 %.",
 		unit:    units.Percent,

@@ -73,16 +73,25 @@ func TestNumbers(t *testing.T) {
 		{"Funknetz", "Hörende Gateways", "A", "", "count", 2},
 		{"Funknetz", "Höchste Sendezeit eines Geräts", "A", "", "s", 6 * 0.07 / 36},
 		{"Funknetz", "Verlorene Rahmen", "A", "", "sum", 12},
-		{"Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "C", "", "gesendet", 18},
 		{"Plattform", "Uplinks je Sekunde", "A", "", "sum", 10},
 		{"Plattform", "Platte frei", "A", "", "f", 0.3},
 		{"Plattform", "Unvollständigste Stationen, 24 Stunden", "E", "environment-1", "umwelt", 0.5},
 	}
-	for _, test := range tests {
-		q := find(t, test.dashboard, test.panel, test.refID)
+	ask := func(dashboard, panel, refID, station, column string) (float64, bool, string) {
+		q := find(t, dashboard, panel, refID)
 		to := to.Add(30 * time.Second) // between two reports, so that the range holds whole intervals
 		expanded := q.Expand(map[string]string{"municipality": Every, "station": Every, "stations": Every, "gateway": Every, "edge": Every}, to.Add(-24*time.Hour), to)
-		got, ok := db.ask(t, q.Source, expanded).value(test.station, test.column, reduceOf(t, test.dashboard, test.panel))
+		got, ok := db.ask(t, q.Source, expanded).value(station, column, reduceOf(t, dashboard, panel))
+		return got, ok, expanded
+	}
+	// The ends of a counter that counted eighteen frames.
+	from, _, _ := ask("Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "C", "", "von")
+	until, _, _ := ask("Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "D", "", "bis")
+	if until-from != 17 {
+		t.Errorf("counter from %v to %v, want 17 apart", from, until)
+	}
+	for _, test := range tests {
+		got, ok, expanded := ask(test.dashboard, test.panel, test.refID, test.station, test.column)
 		if !ok || math.Abs(got-test.want) > 0.001*math.Max(1, math.Abs(test.want)) {
 			t.Errorf("%s, %s %s %s: got %v (found: %v), want %v: %s",
 				test.dashboard, test.panel, test.refID, test.station, got, ok, test.want, expanded)

@@ -216,7 +216,7 @@ func (b built) explained() string {
 
 // spans are lengths of time in words.
 func spans() map[string]string {
-	return map[string]string{"3h": "ein Abschnitt von 3 Stunden", "6h": "ein Abschnitt von 6 Stunden", "12h": "ein halber Tag", "1d": "ein Tag", "2d": "zwei Tage"}
+	return map[string]string{"2h": "ein Abschnitt von 2 Stunden", "4h": "ein Abschnitt von 4 Stunden", "3h": "ein Abschnitt von 3 Stunden", "6h": "ein Abschnitt von 6 Stunden", "12h": "ein halber Tag", "1d": "ein Tag", "2d": "zwei Tage"}
 }
 
 func (b built) tabular() bool { return b.kind >= ranking }

@@ -18,11 +18,10 @@ func snrLimits() limits  { return limits{{0, alarm}, {-7.5, notice}, {2.5, fine}
 // have (ETSI EN 300 220, ERC/REC 70-03 annex 1).
 func dutyLimits() limits { return limits{{0, fine}, {0.5, notice}, {1, alarm}} }
 
-const signalOf = `mean("` + influx.FieldRSSI + `") AS "RSSI", mean("` + influx.FieldSNR + `") AS "SNR"`
-
-// sentOf counts the frames of a device by its counter, those that nobody heard
-// too. After a join the counter begins anew, and for that time it is wrong.
-const sentOf = `spread("` + influx.FieldFCnt + `") + 1`
+const (
+	rssiOf = `mean("` + influx.FieldRSSI + `") AS "RSSI"`
+	snrOf  = `mean("` + influx.FieldSNR + `") AS "SNR"`
+)
 
 // timeOnAir is the share of an hour, in percent, that so many frames in it take:
 // a frame takes 70 ms at DR5 (SF7, 20 bytes of payload), and twice as long with
@@ -108,7 +107,8 @@ func radioMap() panel {
 		key:   influx.TagDevice,
 		queries: raw(
 			points("", perDevice+`, `+perStation),
-			heard(signalOf, perDevice),
+			heard(snrOf, perDevice),
+			heard(rssiOf, perDevice),
 		),
 		field: "SNR", limits: snrLimits(), need: []string{columnName, "SNR"},
 		columns: []column{
@@ -127,7 +127,7 @@ func gatewayList() panel {
 			"welcher Anteil fehlerfrei war, gesendete Downlinks, bestätigte Datagramme.",
 		key: influx.TagGateway,
 		queries: raw(
-			heard(`count("`+influx.FieldRSSI+`") AS "Empfänge", `+signalOf, perGateway),
+			heard(`count("`+influx.FieldRSSI+`") AS "Empfänge", `+rssiOf+`, `+snrOf, perGateway),
 			ofPlatform(influx.RoleGateway, sums, perGateway, `"`+influx.TagGateway+`" =~ /^${gateway:regex}$/`),
 		),
 		calc:   []calc{{name: "fehlerfrei", left: "mit CRC", operator: "/", right: "Pakete"}},
@@ -199,24 +199,32 @@ func lostByMunicipality() panel {
 	}
 }
 
-// worstDevices sets the frames lost beside those received. The counters of
-// those received tell how many different ones there were.
+// worstDevices sets the frames lost beside those sent, which the counters of
+// those received tell. After a join the counter begins anew, and for that time it
+// is wrong. Each column of a thousand devices costs InfluxDB some 150 ms, so each
+// is a query of its own, and a counter's ends are read in place of all between.
 func worstDevices() panel {
 	return panel{
 		kind: list, width: 10, height: 11, last: "3h",
 		title: "Schlechteste Geräte der letzten 3 Stunden",
-		about: "Verlorene und gesendete Rahmen aus den Rahmenzählern, dazu der Empfang der letzten halben und die geschätzte Sendezeit der letzten Stunde. " +
+		about: "Verlorene und gesendete Rahmen aus den Rahmenzählern, dazu der Empfang der letzten halben Stunde und die geschätzte Sendezeit. " +
 			"Verlust ab 10 %: Standort, Antenne oder Datenrate prüfen. Meldet sich ein Gerät neu an, beginnt sein Zähler von vorn, und seine Zeile stimmt so lange nicht.",
 		key: influx.TagDevice,
 		queries: raw(
 			names("", perDevice+`, `+perStation),
 			lost(`sum("`+influx.FieldValue+`") AS "verloren"`, perDevice),
-			heard(sentOf+` AS "gesendet"`, perDevice),
-			since("30m", heard(signalOf+`, mean("`+influx.FieldDR+`") AS "DR"`, perDevice)),
-			since("1h", heard(timeOnAir(sentOf)+` AS "Sendezeit"`, perDevice)),
+			heard(`first("`+influx.FieldFCnt+`") AS "von"`, perDevice),
+			heard(`last("`+influx.FieldFCnt+`") AS "bis"`, perDevice),
+			since("30m", heard(rssiOf, perDevice)),
+			since("30m", heard(snrOf, perDevice)),
+			since("30m", heard(`mean("`+influx.FieldDR+`") AS "DR", `+timeOnAir(`1`)+` / 3 AS "je Rahmen"`, perDevice)), // of 3 hours
 		),
-		calc: []calc{{name: "Verlust", left: "verloren", operator: "/", right: "gesendet"}},
-		need: []string{columnName, "verloren"}, order: "Verlust",
+		calc: []calc{
+			{name: "gesendet", left: "bis", operator: "-", right: "von"},
+			{name: "Verlust", left: "verloren", operator: "/", right: "gesendet"},
+			{name: "Sendezeit", left: "gesendet", operator: "*", right: "je Rahmen"},
+		},
+		need: []string{columnName, "verloren"}, order: "Verlust", hidden: []string{"von", "bis", "je Rahmen"},
 		columns: []column{
 			{name: "Verlust", unit: units.PercentUnit, digits: 1, limits: limits{{0, fine}, {0.05, notice}, {0.1, warn}, {0.3, alarm}}},
 			{name: "verloren"}, {name: "gesendet"},
