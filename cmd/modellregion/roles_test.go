@@ -101,7 +101,7 @@ func asEdge(t *testing.T, logins mqttLogins, kinds ...uplink.Kind) (*mqtt.Client
 		t.Fatal(err)
 	}
 	for _, k := range kinds {
-		got[k] = make(chan []byte, 16)
+		got[k] = make(chan []byte, 4096) // more than a test is told: who waits here waits for acknowledgements too
 		c.Subscribe(uplink.Filter("rathaus", k), 1, func(_ context.Context, m mqtt.Message) { got[k] <- m.Payload })
 	}
 	goOn(t, c.Run)
