@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path"
@@ -87,39 +86,22 @@ func (p *platform) handOut(do func(context.Context, http.ResponseWriter) error) 
 
 // ask has the process that has something open hand it out.
 func (b *backingUp) ask(ctx context.Context, at string, take func(io.Reader) error) error {
-	for _, addr := range internalAddresses(b.cfg) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+at, nil)
-		if err != nil {
-			return fmt.Errorf("ask the platform at %s: %w", addr, err)
-		}
-		req.Header.Set(commandHeader, "backup")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if gone := (*net.OpError)(nil); errors.As(err, &gone) && gone.Op == "dial" {
-			continue // an earlier process wrote where it was
-		}
-		if err != nil {
-			return fmt.Errorf("ask the platform at %s: %w", addr, err)
-		}
-		switch resp.StatusCode {
-		case http.StatusNotFound: // has it not
-			if err := resp.Body.Close(); err != nil {
-				return err
-			}
-			continue
-		case http.StatusOK:
-			err = take(resp.Body)
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = fmt.Errorf("the platform at %s stopped before it was done, its log says why: %w", addr, err)
-			}
-		default:
-			err = fmt.Errorf("the platform at %s answers %s", addr, resp.Status)
-		}
-		return errors.Join(err, resp.Body.Close())
+	resp, err := askPlatform(ctx, b.cfg, at, "backup", nil)
+	if err != nil {
+		return err
 	}
-	return errors.New("no process of the platform answers at its internal address: is it starting or stopping, or of a version without backups?")
+	if resp == nil {
+		return errors.New("no process of the platform answers at its internal address: is it starting or stopping, or of a version without backups?")
+	}
+	if resp.StatusCode == http.StatusOK {
+		err = take(resp.Body)
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("the platform at %s stopped before it was done, its log says why: %w", resp.Request.URL.Host, err)
+		}
+	} else {
+		err = fmt.Errorf("the platform at %s answers %s", resp.Request.URL.Host, resp.Status)
+	}
+	return errors.Join(err, resp.Body.Close())
 }
 
 // edge copies the database of the edge inside.

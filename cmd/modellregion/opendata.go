@@ -160,31 +160,43 @@ func (o rebuildOrder) send(ctx context.Context, cfg config, progress func(done, 
 	if err != nil {
 		return err
 	}
+	resp, err := askPlatform(ctx, cfg, rebuildPath, "opendata rebuild", body)
+	if err != nil {
+		return err
+	}
+	if resp == nil {
+		return fmt.Errorf("a process with role aggregate has locked %s, and none answers at its internal address: does it run on another machine, or is it starting?", cfg.DataDir)
+	}
+	return errors.Join(followRebuild(resp, progress), resp.Body.Close())
+}
+
+// askPlatform posts a command to the process of this folder that knows the path,
+// and returns its answer, or nil when none does.
+func askPlatform(ctx context.Context, cfg config, at, command string, body []byte) (*http.Response, error) {
 	for _, addr := range internalAddresses(cfg) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+rebuildPath, bytes.NewReader(body))
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+at, bytes.NewReader(body))
 		if err != nil {
-			return fmt.Errorf("ask the platform at %s: %w", addr, err)
+			return nil, fmt.Errorf("ask the platform at %s: %w", addr, err)
 		}
-		req.Header.Set(commandHeader, "opendata rebuild")
+		req.Header.Set(commandHeader, command)
 		resp, err := http.DefaultClient.Do(req)
 		if err != nil && ctx.Err() != nil {
-			return ctx.Err()
+			return nil, ctx.Err()
 		}
 		if gone := (*net.OpError)(nil); errors.As(err, &gone) && gone.Op == "dial" {
 			continue // an earlier process wrote where it was
 		}
 		if err != nil {
-			return fmt.Errorf("ask the platform at %s: %w", addr, err)
+			return nil, fmt.Errorf("ask the platform at %s: %w", addr, err)
 		}
-		if resp.StatusCode == http.StatusNotFound {
-			if err := resp.Body.Close(); err != nil {
-				return err
-			}
-			continue
+		if resp.StatusCode != http.StatusNotFound {
+			return resp, nil
 		}
-		return errors.Join(followRebuild(resp, progress), resp.Body.Close())
+		if err := resp.Body.Close(); err != nil {
+			return nil, err
+		}
 	}
-	return fmt.Errorf("a process with role aggregate has locked %s, and none answers at its internal address: does it run on another machine, or is it starting?", cfg.DataDir)
+	return nil, nil
 }
 
 // followRebuild reads the lines of an answer to its end.
