@@ -351,7 +351,7 @@ func (c *chaos) drain() {
 func (c *chaos) stored() {
 	c.t.Helper()
 	for _, g := range c.gateways {
-		got, err := g.fleet.Compare(c.t.Context(), c.read)
+		got, err := g.fleet.Compare(c.t.Context(), c.read, nil)
 		if err != nil {
 			c.t.Fatal(err)
 		}

@@ -106,7 +106,7 @@ func served(t *testing.T, fleet *simulate.Fleet, udp, data, internal string) {
 		if depth, ok := metric(t, internal, "modellregion_edge_outbox_depth"); !ok || depth > 0 {
 			return false
 		}
-		c, err := fleet.Compare(t.Context(), db)
+		c, err := fleet.Compare(t.Context(), db, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

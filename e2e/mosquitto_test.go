@@ -160,7 +160,7 @@ mqtt: {url: "tcp://%s", password_file: %s}
 		if depth, ok := metric(t, internal, "modellregion_edge_outbox_depth"); !ok || depth > 0 {
 			return false
 		}
-		c, err := fleet.Compare(t.Context(), db)
+		c, err := fleet.Compare(t.Context(), db, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

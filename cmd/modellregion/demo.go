@@ -220,7 +220,13 @@ func (p *platform) settle(ctx context.Context, t *terminal, fleet *simulate.Flee
 	if err := p.aggregator.Step(ctx); err != nil {
 		return fmt.Errorf("aggregate the last windows: %w", err)
 	}
-	c, err := fleet.Compare(ctx, p.influx)
+	told := time.Now()
+	c, err := fleet.Compare(ctx, p.influx, func(done, of int) {
+		if time.Since(told) >= 5*time.Second || done == of {
+			told = time.Now()
+			fmt.Fprintf(t.err, "compared with what was sent: %d of %d devices\n", done, of)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("compare the database with what was sent: %w", err)
 	}

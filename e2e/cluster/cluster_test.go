@@ -281,7 +281,7 @@ func (r *region) check() {
 			depth, ok := metric(g.internal, "modellregion_edge_outbox_depth")
 			return ok && depth == 0
 		})
-		got, err := g.fleet.Compare(r.t.Context(), r.read)
+		got, err := g.fleet.Compare(r.t.Context(), r.read, nil)
 		if err != nil {
 			r.t.Fatal(err)
 		}

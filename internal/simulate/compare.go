@@ -34,32 +34,60 @@ type value struct {
 	value    float64
 }
 
+// compareAtOnce is how many readings are held against the database at a time:
+// the fleet of a long run has sent more than fit into memory.
+const compareAtOnce = 500_000
+
 // Compare asks the database for everything of every device and holds it
 // against what was sent. A value under another time or of another size counts
-// as both lost and duplicate.
-func (f *Fleet) Compare(ctx context.Context, db Database) (Comparison, error) {
+// as both lost and duplicate. progress, which may be nil, hears how many of
+// all devices are done.
+func (f *Fleet) Compare(ctx context.Context, db Database, progress func(done, of int)) (Comparison, error) {
 	var c Comparison
-	sent := map[uplink.EUI]map[value]int{}
+	readings := map[uplink.EUI]int{}
 	err := f.Sent(func(s Sent) bool {
-		of, ok := sent[s.DevEUI]
-		if !ok {
-			of = map[value]int{}
-			sent[s.DevEUI] = of
-		}
-		for _, r := range s.Readings {
-			of[value{s.Time.UnixMilli(), r.Quantity, r.Channel, r.Value}]++
-			c.Sent++
-		}
+		readings[s.DevEUI] += len(s.Readings)
+		c.Sent += uint64(len(s.Readings))
 		c.Uplinks++
 		return true
 	})
 	if err != nil {
 		return c, err
 	}
-	for _, d := range f.Devices() {
+	list := f.Devices()
+	for first := 0; first < len(list); {
+		group, n := map[uplink.EUI]map[value]int{}, 0
+		end := first
+		for ; end < len(list) && (end == first || n+readings[list[end].EUI] <= compareAtOnce); end++ {
+			n += readings[list[end].EUI]
+			group[list[end].EUI] = make(map[value]int, readings[list[end].EUI])
+		}
+		if err := f.compare(ctx, db, list[first:end], group, &c); err != nil {
+			return c, err
+		}
+		if first = end; progress != nil {
+			progress(end, len(list))
+		}
+	}
+	return c, nil
+}
+
+// compare does it for some of the devices, of which sent has an empty entry
+// each.
+func (f *Fleet) compare(ctx context.Context, db Database, list []devices.Device, sent map[uplink.EUI]map[value]int, c *Comparison) error {
+	err := f.sent(func(eui uplink.EUI) bool { return sent[eui] != nil }, func(s Sent) bool {
+		for _, r := range s.Readings {
+			sent[s.DevEUI][value{s.Time.UnixMilli(), r.Quantity, r.Channel, r.Value}]++
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
 		reports, err := db.DeviceReadings(ctx, d.Domain, d.EUI, everything)
 		if err != nil {
-			return c, err
+			return err
 		}
 		of := sent[d.EUI]
 		for _, report := range reports {
@@ -77,5 +105,5 @@ func (f *Fleet) Compare(ctx context.Context, db Database) (Comparison, error) {
 			c.Lost += uint64(left)
 		}
 	}
-	return c, nil
+	return nil
 }

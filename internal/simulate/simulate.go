@@ -224,6 +224,11 @@ var errEnough = errors.New("enough")
 // Sent calls yield with every uplink in the ledger, in the order in which they
 // were sent, until it returns false.
 func (f *Fleet) Sent(yield func(Sent) bool) error {
+	return f.sent(func(uplink.EUI) bool { return true }, yield)
+}
+
+// sent is Sent for the devices that only chooses.
+func (f *Fleet) sent(only func(uplink.EUI) bool, yield func(Sent) bool) error {
 	file, err := os.Open(filepath.Join(f.cfg.Dir, ledgerFile))
 	if err != nil {
 		return fmt.Errorf("simulate: %w", err)
@@ -238,6 +243,9 @@ func (f *Fleet) Sent(yield func(Sent) bool) error {
 			return err
 		}
 		s := f.sensors[r.sensor]
+		if !only(s.device.EUI) {
+			return nil
+		}
 		if !yield(Sent{
 			DevEUI:       s.device.EUI,
 			Station:      s.device.Station,
