@@ -213,9 +213,8 @@ func extremes() panel {
 
 func energyCourse(o Options) []panel {
 	const d = uplink.Energy
-	split := func(which, name string) string { // by phase, and then the sum
-		phases := readings(d, `mean("power_active") AS "w"`, windows(`"`+influx.TagChannel+`", `+perDevice), `"power_active" `+which+` 0`)
-		return over(phases, `abs(sum("w")) AS "`+name+`"`, windows(""))
+	split := func(which, name string) string {
+		return readings(d, `abs(mean("power_active")) AS "`+name+`"`, windows(`"`+influx.TagChannel+`", `+perDevice), `"power_active" `+which+` 0`)
 	}
 	return []panel{{
 		kind: chart, width: 12, height: 8, every: "15m", most: "4h",
@@ -242,7 +241,8 @@ func energyCourse(o Options) []panel {
 		about:   "Summe der Wirkleistung der gewählten Messstellen, getrennt nach Phasen, die beziehen, und Phasen, die einspeisen.",
 		unit:    units.Watt,
 		digits:  1,
-		alias:   "$col",
+		reduce:  "sum",
+		columns: []column{{name: "Bezug"}, {name: "Einspeisung"}},
 		queries: raw(split(">", "Bezug"), split("<", "Einspeisung")),
 	}, {
 		kind: chart, width: 12, height: 8, every: "15m", most: "12h",
@@ -255,7 +255,7 @@ func energyCourse(o Options) []panel {
 		alias:   "$col",
 		queries: raw(readings(d, `mean("frequency") AS "Mittel", min("frequency") AS "kleinste", max("frequency") AS "größte"`, windows(""))),
 	}, {
-		kind: chart, width: 24, height: 7, every: "10m", most: "1d",
+		kind: chart, width: 24, height: 7, every: "10m", most: "12h",
 		title:   "Unsymmetrie",
 		about:   "Größtes 10-Minuten-Mittel und Mittel aller Messstellen. Die Linien sind 2 und 3 %.",
 		unit:    units.Percent,

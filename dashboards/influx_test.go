@@ -84,6 +84,24 @@ func TestNumbers(t *testing.T) {
 		got, ok := db.ask(t, q.Source, expanded).value(station, column, reduceOf(t, dashboard, panel))
 		return got, ok, expanded
 	}
+	// Grafana sums the phases of each time.
+	for refID, want := range map[string]float64{"A": 2000, "B": 400} {
+		q := find(t, "Energienetz", "Bezug und Einspeisung", refID)
+		sums := map[any]float64{}
+		for _, s := range db.ask(t, q.Source, q.Expand(map[string]string{"municipality": Every, "station": Every}, to.Add(-time.Hour), to)) {
+			for _, row := range s.Values {
+				sums[row[0]] += row[1].(float64)
+			}
+		}
+		if len(sums) < 6 {
+			t.Errorf("Bezug und Einspeisung %s has %d times, want six or seven", refID, len(sums))
+		}
+		for at, sum := range sums {
+			if math.Abs(sum-want) > 1e-9 {
+				t.Errorf("Bezug und Einspeisung %s at %v: %v W, want %v", refID, at, sum, want)
+			}
+		}
+	}
 	// The ends of a counter that counted eighteen frames.
 	from, _, _ := ask("Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "C", "", "von")
 	until, _, _ := ask("Funknetz", "Schlechteste Geräte der letzten 3 Stunden", "D", "", "bis")

@@ -37,7 +37,7 @@ type panel struct {
 	span          string // has a range of its own, up to now: "30d"
 	every         string // least window of a chart; at least twice the devices' interval
 	queries       []query
-	reduce        string // number: Grafana makes one of the rows of a table: "max", "min", "sum", "count"
+	reduce        string // Grafana makes one of the rows of a table: "max", "min", "sum", "count"; of a chart those of each time
 	alias         string // of the series of charts and timelines: "$tag_station"
 	unit          string // of Grafana's list; columns have their own
 	digits        float64
@@ -45,7 +45,7 @@ type panel struct {
 	states        []dashboard.ValueMapping
 	between       [2]float64 // the range a chart's axis shows at least
 	bars          bool       // chart of sums: the last bar still grows
-	columns       []column   // of a table or map, in any order
+	columns       []column   // of a table or map, in any order; of a chart with reduce
 	key           string     // column by which tables are joined; empty: the station
 	together      bool       // the tables have the same columns and are put under each other instead
 	calc          []calc     // columns that Grafana calculates, one after the other
@@ -162,8 +162,11 @@ func (b built) Build() (dashboard.Panel, error) {
 		p.TimeFrom = &b.span
 	}
 	p.Targets = b.targets()
-	if b.tabular() {
+	switch {
+	case b.tabular():
 		p.Transformations = b.transformations()
+	case b.kind == chart && b.reduce != "":
+		p.Transformations = b.reductions()
 	}
 	if p.FieldConfig == nil {
 		p.FieldConfig = dashboard.NewFieldConfigSource()
@@ -216,7 +219,7 @@ func (b built) explained() string {
 
 // spans are lengths of time in words.
 func spans() map[string]string {
-	return map[string]string{"2h": "ein Abschnitt von 2 Stunden", "4h": "ein Abschnitt von 4 Stunden", "3h": "ein Abschnitt von 3 Stunden", "6h": "ein Abschnitt von 6 Stunden", "12h": "ein halber Tag", "1d": "ein Tag", "2d": "zwei Tage"}
+	return map[string]string{"2h": "ein Abschnitt von 2 Stunden", "3h": "ein Abschnitt von 3 Stunden", "4h": "ein Abschnitt von 4 Stunden", "6h": "ein Abschnitt von 6 Stunden", "12h": "ein halber Tag", "1d": "ein Tag", "2d": "zwei Tage", "7d": "eine Woche"}
 }
 
 func (b built) tabular() bool { return b.kind >= ranking }

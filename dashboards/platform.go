@@ -144,7 +144,7 @@ func edges() []panel {
 	yes := flags(state{"ja", fine}, state{"nein", alarm})
 	online := flags(state{"verbunden", fine}, state{"getrennt", alarm})
 	return []panel{{
-		kind: chart, width: 12, height: 9, every: "1m",
+		kind: chart, width: 12, height: 9, every: "1m", most: "7d",
 		title:   "Rückstand je Edge",
 		about:   "Uplinks auf der Platte des Edge, die noch niemand als gespeichert bestätigt hat. Ein Edge hebt sie sieben Tage auf.",
 		limits:  limits{{0, fine}, {1000, notice}, {4096, warn}},

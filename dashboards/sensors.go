@@ -33,9 +33,9 @@ func battery(d uplink.Domain) panel {
 	return panel{
 		kind: list, width: 12, height: 10, last: "1d",
 		title: "Schwächste Batterien",
-		about: "Mittlere Batteriespannung des letzten Tages, die kleinste zuerst. Welche Spannung zu klein ist, hängt vom Gerät ab: " +
+		about: "Was das Gerät am letzten Tag zuletzt von seiner Batterie sagte, die kleinste Spannung zuerst. Welche Spannung zu klein ist, hängt vom Gerät ab: " +
 			"Lithiumzellen mit 3,6 V sind unter 3,3 V fast leer. Wie lange sie noch halten, schätzt das Dashboard Funknetz.",
-		queries:  raw(names(d, perStation), readings(d, `mean("battery_voltage") AS "`+voltage+`"`, perStation)),
+		queries:  raw(names(d, perStation), readings(d, `last("battery_voltage") AS "`+voltage+`"`, perStation)),
 		need:     []string{voltage},
 		order:    voltage,
 		reversed: true,

@@ -45,7 +45,7 @@ func traffic(o Options) board {
 			{title: "Lage jetzt (letzte 15 Minuten)", panels: append(trafficNumbers(o), trafficMap(o), unusual())},
 			{title: "Störungen", panels: []panel{jams(o), jamTimes(o), silent(d)}},
 			{title: "Verlauf je Kommune", panels: trafficCourse()},
-			{title: "Gewählte Zählstellen je Spur", collapsed: true, panels: lanes("$tag_station $tag_channel", "3h")},
+			{title: "Gewählte Zählstellen je Spur", collapsed: true, panels: lanes("$tag_station $tag_channel", "2h")},
 			{title: "Langzeit", collapsed: true, panels: []panel{perDay(o)}},
 			{title: "Sensoren", collapsed: true, panels: []panel{battery(d), marked(d)}},
 		},
@@ -185,7 +185,7 @@ func jams(o Options) panel {
 func jamTimes(o Options) panel {
 	states, _ := trafficStates()
 	return panel{
-		kind: timeline, width: 12, height: 10, every: "15m", most: "12h",
+		kind: timeline, width: 12, height: 10, every: "15m", most: "6h",
 		title:  "Wann es stockte",
 		about:  "Viertelstunden mit zähem oder gestautem Verkehr; dazwischen floss er.",
 		states: states,

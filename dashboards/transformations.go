@@ -62,6 +62,20 @@ func (b built) transformations() []dashboard.DataTransformerConfig {
 	return p
 }
 
+// reductions make one value of those that the rows have at each time, for each
+// answer by itself, under the name that it had: Grafana adds how it was made.
+func (b built) reductions() []dashboard.DataTransformerConfig {
+	fields := options{columnTime: options{"operation": "groupby", "aggregations": []string{}}}
+	for _, c := range b.columns {
+		fields[c.name] = options{"operation": "aggregate", "aggregations": []string{b.reduce}}
+	}
+	var p pipeline
+	p.add("groupBy", options{"fields": fields})
+	p.add("renameByRegex", options{"regex": `^(.*) \(` + b.reduce + `\)$`, "renamePattern": "$1"})
+	p.add("sortBy", options{"fields": options{}, "sort": []options{{"field": columnTime, "desc": false}}})
+	return p
+}
+
 // unseen are the columns that serve to calculate, and of a list the points.
 func (b built) unseen() []string {
 	if b.kind == list {
