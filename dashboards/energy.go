@@ -55,7 +55,7 @@ func energy(o Options) board {
 			{title: "Verlauf", panels: energyCourse(o)},
 			{title: "Bilanz", panels: balance()},
 			{title: "Gewählte Messstellen je Phase", collapsed: true, panels: phases("$tag_station $tag_channel", "$tag_station", "2h")},
-			{title: "Messgeräte", collapsed: true, panels: []panel{silent(d), marked(d)}},
+			{title: "Messgeräte", collapsed: true, panels: abreast(silent(d), marked(d))},
 		},
 	}
 }

@@ -66,7 +66,7 @@ func environment(o Options) board {
 				town("Luftdruck", "Mittel der gewählten Stationen, am Ort.", units.Hectopascals, nil, `mean("air_pressure")`),
 			}},
 			{title: "Gewählte Stationen", collapsed: true, panels: airDetails()},
-			{title: "Sensoren", collapsed: true, panels: []panel{silent(d), marked(d)}},
+			{title: "Sensoren", collapsed: true, panels: abreast(silent(d), marked(d))},
 		},
 	}
 }
@@ -85,7 +85,7 @@ func airNumbers() []panel {
 			queries: raw(readings(d, what, perStation)),
 		}
 	}
-	rain := most(day, "Meister Niederschlag, 24 Stunden", "Größte Summe einer Station.", units.Millimeter, nil, `sum("precipitation")`)
+	rain := most(day, "Höchster Niederschlag, 24 Stunden", "Größte Summe einer Station.", units.Millimeter, nil, `sum("precipitation")`)
 	rain.digits = 1
 	return []panel{
 		most(now, "Höchstes NO₂, 1 Stunde", "Größtes Stundenmittel einer Station. Grenzwert der 39. BImSchV: 200 µg/m³, 18 Überschreitungen im Jahr.", microgram, no2Limits(), `mean("no2")`),

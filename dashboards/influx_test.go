@@ -57,7 +57,7 @@ func TestNumbers(t *testing.T) {
 		{"Straßenzustand", "Kleinster Abstand zum Gefrieren", "A", "", "m", -1},
 		// 50 and 60 dB in turn are 57.4 dB of energy, not 55.
 		{"Umwelt", "Lauteste Station, 1 Stunde", "A", "", "l", 10 * math.Log10((1e5+1e6)/2)},
-		{"Umwelt", "Meister Niederschlag, 24 Stunden", "A", "", "sum", 14.4},
+		{"Umwelt", "Höchster Niederschlag, 24 Stunden", "A", "", "sum", 14.4},
 		// Days with 50, 50.1 and 49.9, hours with 200 and 201 µg/m³.
 		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "B", "environment-1", "Tage PM10 > 50", 1},
 		{"Umwelt", "Die letzten 365 Tage gegen die Grenzwerte", "C", "environment-1", "Stunden NO₂ > 200", 1},

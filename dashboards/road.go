@@ -41,7 +41,7 @@ func road(o Options) board {
 			{title: "Verlauf", panels: roadCourse()},
 			{title: "Fahrbahn", panels: []panel{roughness()}},
 			{title: "Gewählte Stationen", collapsed: true, panels: roadDetails()},
-			{title: "Sensoren", collapsed: true, panels: []panel{silent(d), battery(d), marked(d)}},
+			{title: "Sensoren", collapsed: true, panels: abreast(silent(d), battery(d), marked(d))},
 		},
 	}
 }

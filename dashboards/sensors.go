@@ -7,6 +7,15 @@ import (
 	"modellregion/uplink"
 )
 
+// abreast gives panels the same height, and the width of the dashboard in equal
+// parts.
+func abreast(panels ...panel) []panel {
+	for i := range panels {
+		panels[i].width, panels[i].height = uint32(24/len(panels)), 10
+	}
+	return panels
+}
+
 // heardColumns are those of silentSince.
 func heardColumns() []column {
 	return []column{{name: "Zuletzt gehört", unit: units.DateTimeFromNow}, {name: "Intervall", unit: units.Minutes}}

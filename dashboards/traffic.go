@@ -43,11 +43,11 @@ func traffic(o Options) board {
 		from:    "now-6h",
 		rows: []row{
 			{title: "Lage jetzt (letzte 15 Minuten)", panels: append(trafficNumbers(o), trafficMap(o), unusual())},
-			{title: "Störungen", panels: []panel{jams(o), jamTimes(o), silent(d)}},
+			{title: "Störungen", panels: []panel{jams(o), jamTimes(o)}},
 			{title: "Verlauf je Kommune", panels: trafficCourse()},
 			{title: "Gewählte Zählstellen je Spur", collapsed: true, panels: lanes("$tag_station $tag_channel", "2h")},
 			{title: "Langzeit", collapsed: true, panels: []panel{perDay(o)}},
-			{title: "Sensoren", collapsed: true, panels: []panel{battery(d), marked(d)}},
+			{title: "Sensoren", collapsed: true, panels: abreast(silent(d), battery(d), marked(d))},
 		},
 	}
 }
