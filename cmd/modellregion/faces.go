@@ -45,7 +45,7 @@ func (p *platform) openPublic(ctx context.Context, shown *faces) (err error) {
 	if err != nil {
 		return err
 	}
-	p.publicHTTP = serverOn(g.Listen(port), safe(g.Wrap(mux)))
+	p.publicHTTP = serverOn(g.Listen(port), safe(g.Wrap(mux), g.Secure))
 	return nil
 }
 
@@ -218,14 +218,19 @@ var (
 	nosniff  = []string{"nosniff"}
 	referrer = []string{"strict-origin-when-cross-origin"}
 	nothing  = []string{"default-src 'none'; frame-ancestors 'none'"}
+	tlsOnly  = []string{"max-age=31536000"}
 )
 
 // safe keeps browsers from taking an answer for something else: data are no
-// page, and load nothing.
-func safe(next http.Handler) http.Handler {
+// page, and load nothing. Who came by TLS is to come by TLS for a year (RFC 6797);
+// without it browsers must not be told so.
+func safe(next http.Handler, secure func(*http.Request) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h["X-Content-Type-Options"], h["Referrer-Policy"], h["Content-Security-Policy"] = nosniff, referrer, nothing
+		if secure(r) {
+			h["Strict-Transport-Security"] = tlsOnly
+		}
 		next.ServeHTTP(w, r)
 	})
 }

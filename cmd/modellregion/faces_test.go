@@ -5,6 +5,8 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -139,6 +141,20 @@ func TestOwnAddress(t *testing.T) {
 	}{{"127.0.0.1", "127.0.0.1:8080"}, {"0.0.0.0", "localhost:8080"}, {"::", "localhost:8080"}, {"::1", "[::1]:8080"}} {
 		if got := ownAddress(&net.TCPAddr{IP: net.ParseIP(c.ip), Port: 8080}); got != c.want {
 			t.Errorf("%s: %s, want %s", c.ip, got, c.want)
+		}
+	}
+}
+
+// Browsers are told to stay with TLS where they came by it, and only there.
+func TestStrictTransport(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		w := httptest.NewRecorder()
+		safe(http.NotFoundHandler(), func(*http.Request) bool { return secure }).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		if got := w.Header().Get("Strict-Transport-Security"); (got == "max-age=31536000") != secure || (got == "") == secure {
+			t.Errorf("secure %t: Strict-Transport-Security is %q", secure, got)
+		}
+		if w.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("secure %t: the headers are %v", secure, w.Header())
 		}
 	}
 }

@@ -119,17 +119,25 @@ func (g *Guard) Client(r *http.Request) string {
 	return clientOf(r.RemoteAddr, r.Header.Values("X-Forwarded-For"), g.cfg.Trusted).String()
 }
 
+// Secure reports whether the client's connection had TLS, as a trusted proxy says
+// in X-Forwarded-Proto. Of several values the first is the client's.
+func (g *Guard) Secure(r *http.Request) bool {
+	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return strings.EqualFold(strings.TrimSpace(proto), "https") && trusts(parseAddr(r.RemoteAddr), g.cfg.Trusted)
+}
+
+func trusts(addr netip.Addr, trusted []netip.Prefix) bool {
+	return addr.IsValid() && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
 // clientOf returns whose request it is: the peer, or, where the peer is a
 // trusted proxy, the last address of X-Forwarded-For that is none. What stands
 // before it may be invented. Of IPv6 it is the network of 64 bits that one
 // subscriber has.
 func clientOf(peer string, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	addr := parseAddr(peer)
-	trusts := func() bool {
-		return addr.IsValid() && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
-	}
 	rest := strings.Join(forwarded, ",")
-	for rest != "" && trusts() {
+	for rest != "" && trusts(addr, trusted) {
 		i := strings.LastIndexByte(rest, ',')
 		next := parseAddr(strings.TrimSpace(rest[i+1:]))
 		if !next.IsValid() {

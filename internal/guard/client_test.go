@@ -86,6 +86,29 @@ func FuzzClientOf(f *testing.F) {
 }
 
 // Others mean the same clients.
+// Only a trusted proxy can say that a client has TLS.
+func TestSecure(t *testing.T) {
+	g := newGuard(t, Config{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	for _, tc := range []struct {
+		peer, proto string
+		want        bool
+	}{
+		{"10.0.0.1:5", "https", true},
+		{"10.0.0.1:5", "HTTPS, http", true},
+		{"10.0.0.1:5", "http, https", false},
+		{"10.0.0.1:5", "", false},
+		{"192.0.2.1:5", "https", false},
+		{"@", "https", false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.RemoteAddr = tc.peer
+		r.Header.Set("X-Forwarded-Proto", tc.proto)
+		if got := g.Secure(r); got != tc.want {
+			t.Errorf("%s says %q: %t, want %t", tc.peer, tc.proto, got, tc.want)
+		}
+	}
+}
+
 func TestClient(t *testing.T) {
 	g, err := New(Config{Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
 	if err != nil {
