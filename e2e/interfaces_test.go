@@ -66,6 +66,7 @@ func TestInterfacesOfADemo(t *testing.T) {
 	t.Run("catalogue", func(t *testing.T) { catalogue(t, host) })
 	t.Run("examples", func(t *testing.T) { examples(t, host) })
 	t.Run("headers", func(t *testing.T) { headers(t, host) })
+	t.Run("nothing internal", func(t *testing.T) { nothingInternal(t, dir, at["http"], at["internal"]) })
 	documented(t, "http://"+at["internal"]+"/metrics")
 	p.stop()
 }
