@@ -15,9 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -50,15 +48,7 @@ type settings struct {
 	slowest                    int
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/dashboards:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("dashboards", run)) }
 
 // run measures, or is one of the processes beside.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -69,12 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runFill)
 	}
 	var s settings
-	flags := flag.NewFlagSet("dashboards", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("dashboards", usage, stderr)
 	flags.IntVar(&s.stations, "stations", 1000, "`stations` of the region")
 	flags.IntVar(&s.days, "days", 30, "`days` of past")
 	flags.IntVar(&s.full, "full", 2, "`days` of it with each report; before, a device has one in a quarter of an hour")

@@ -14,11 +14,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -41,29 +39,16 @@ type settings struct {
 	within  time.Duration
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/demo:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("demo", run)) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) (err error) {
 	var s settings
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("demo", usage, stderr)
 	flags.StringVar(&s.sensors, "sensors", "200,2000", "`sizes` of the region, each measured")
 	flags.DurationVar(&s.after, "after", time.Minute, "read the memory this `time` after the demo is ready")
 	flags.IntVar(&s.runs, "runs", 3, "`runs` of each kind")
 	flags.DurationVar(&s.within, "within", 20*time.Minute, "give up after this time")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
 		return nil
 	} else if err != nil {
 		return err

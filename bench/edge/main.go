@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -47,15 +45,7 @@ type settings struct {
 	scripted                    bool // the codec is one in JavaScript
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/edge:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("edge", run)) }
 
 // run measures, or is the edge that is measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -63,12 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runEdge)
 	}
 	s := settings{quiet: 2500 * time.Millisecond}
-	flags := flag.NewFlagSet("edge", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("edge", usage, stderr)
 	flags.IntVar(&s.frames, "frames", 60_000, "`frames` of a run at full speed")
 	flags.IntVar(&s.devices, "devices", 1000, "ABP `devices` that send them")
 	flags.IntVar(&s.runs, "runs", 3, "`runs` of each kind")

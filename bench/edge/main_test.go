@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -12,15 +11,7 @@ import (
 )
 
 // TestMain lets the test program be the edge that a test starts.
-func TestMain(m *testing.M) {
-	if measure.Role(os.Args) == "" {
-		os.Exit(m.Run())
-	}
-	if err := run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(measure.TestMain(m, run)) }
 
 // TestMeasureEdges makes one small run of each kind: the figures mean nothing,
 // but every frame must have come through.

@@ -13,9 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"regexp"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -48,15 +46,7 @@ type settings struct {
 	only                                           *regexp.Regexp
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/ingest:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("ingest", run)) }
 
 // run measures, or is one of the processes that are measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -65,12 +55,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	var s settings
 	var only string
-	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("ingest", usage, stderr)
 	flags.IntVar(&s.uplinks, "uplinks", 400_000, "`uplinks` of a run")
 	flags.IntVar(&s.devices, "devices", 4000, "`devices` that send them, a minute apart")
 	flags.IntVar(&s.known, "known", 0, "`devices` in the registry, with those that send; 0: no others")

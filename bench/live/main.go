@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -43,15 +41,7 @@ type settings struct {
 	within                                   time.Duration
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/live:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("live", run)) }
 
 // run measures, or is one of the processes that are measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -62,12 +52,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runListeners)
 	}
 	var s settings
-	flags := flag.NewFlagSet("live", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("live", usage, stderr)
 	flags.IntVar(&s.runs, "runs", 3, "`runs` of each kind")
 	flags.IntVar(&s.listeners, "listeners", 5000, "`listeners` at once")
 	flags.IntVar(&s.stations, "stations", 100, "`stations` of a burst")

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -12,15 +10,7 @@ import (
 )
 
 // TestMain lets the test program be the processes that a test starts.
-func TestMain(m *testing.M) {
-	if measure.Role(os.Args) == "" {
-		os.Exit(m.Run())
-	}
-	if err := run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(measure.TestMain(m, run)) }
 
 // TestMeasureLive makes one small run of each kind: the figures mean nothing,
 // but every listener must have got everything.

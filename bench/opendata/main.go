@@ -9,14 +9,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
-
-	"github.com/alecthomas/kong"
 
 	"modellregion/bench/measure"
 )
@@ -29,15 +23,7 @@ type commands struct {
 	History historyCmd `cmd:"" help:"A year of windows: how fast they are written, and what they take on disk."`
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/opendata:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("opendata", run)) }
 
 // run measures, or is one of the processes that are measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -48,13 +34,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runFill)
 	}
 	var cli commands
-	exit := errors.New("exit")
-	parser, err := kong.New(&cli, kong.Name("opendata"), kong.Description("Measures what open data costs."),
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { panic(exit) }), kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
-	if err != nil {
-		return err
-	}
-	command, err := parse(parser, args[1:], exit)
+	command, err := measure.Command(ctx, &cli, "opendata", "Measures what open data costs.", args, stdout, stderr)
 	if command == nil || err != nil {
 		return err
 	}
@@ -64,18 +44,4 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}
 	return command.Run()
-}
-
-// parse returns nil when help was asked for, after which kong would exit.
-func parse(parser *kong.Kong, args []string, exit error) (command *kong.Context, err error) {
-	defer func() {
-		switch reason := recover(); reason {
-		case nil:
-		case exit:
-			command, err = nil, nil
-		default:
-			panic(reason)
-		}
-	}()
-	return parser.Parse(args)
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -11,15 +9,7 @@ import (
 )
 
 // TestMain lets the test program be the processes that a test starts.
-func TestMain(m *testing.M) {
-	if measure.Role(os.Args) == "" {
-		os.Exit(m.Run())
-	}
-	if err := run(context.Background(), os.Args, os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
+func TestMain(m *testing.M) { os.Exit(measure.TestMain(m, run)) }
 
 // TestMeasures makes small runs: the figures mean nothing, but every window
 // must be in the database, which the commands check.

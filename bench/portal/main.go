@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -39,24 +37,11 @@ type settings struct {
 	picture               string
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/portal:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("portal", run)) }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	var s settings
-	flags := flag.NewFlagSet("portal", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("portal", usage, stderr)
 	flags.IntVar(&s.runs, "runs", 5, "`runs`")
 	flags.IntVar(&s.stations, "stations", 10_000, "`stations` of the region")
 	flags.IntVar(&s.steps, "steps", 120, "`moves` of the pointer in one drag")

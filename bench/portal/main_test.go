@@ -30,7 +30,7 @@ func TestMeasurePortal(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for _, args := range []string{"-runs 0", "-stations 0", "-steps 1", "-within 0s", "operand"} {
-		err := run(t.Context(), append([]string{"portal"}, strings.Fields(args)...), t.Output(), t.Output())
+		err := run(t.Context(), append([]string{"portal"}, strings.Fields(args)...), nil, t.Output(), t.Output())
 		if err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%s: got %v", args, err)
 		}

@@ -9,14 +9,8 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
-
-	"github.com/alecthomas/kong"
 
 	"modellregion/bench/measure"
 )
@@ -27,15 +21,7 @@ type commands struct {
 	Hostile hostileCmd `cmd:"" help:"Clients that want too much, many at once: what others notice and what memory it takes."`
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/sta:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("sta", run)) }
 
 // run measures, or is the database that is measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -43,13 +29,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runInflux)
 	}
 	var cli commands
-	exit := errors.New("exit")
-	parser, err := kong.New(&cli, kong.Name("sta"), kong.Description("Measures the SensorThings service."),
-		kong.Writers(stdout, stderr), kong.Exit(func(int) { panic(exit) }), kong.BindTo(ctx, (*context.Context)(nil)), kong.BindTo(stdout, (*io.Writer)(nil)))
-	if err != nil {
-		return err
-	}
-	command, err := parse(parser, args[1:], exit)
+	command, err := measure.Command(ctx, &cli, "sta", "Measures the SensorThings service.", args, stdout, stderr)
 	if command == nil || err != nil {
 		return err
 	}
@@ -57,18 +37,4 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	return command.Run()
-}
-
-// parse returns nil when help was asked for, after which kong would exit.
-func parse(parser *kong.Kong, args []string, exit error) (command *kong.Context, err error) {
-	defer func() {
-		switch reason := recover(); reason {
-		case nil:
-		case exit:
-			command, err = nil, nil
-		default:
-			panic(reason)
-		}
-	}()
-	return parser.Parse(args)
 }

@@ -14,8 +14,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"modellregion/bench/measure"
@@ -43,15 +41,7 @@ type settings struct {
 	seed                              uint64
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/stranger:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(measure.Main("stranger", run)) }
 
 // run measures, or is the server that is measured.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
@@ -59,12 +49,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return measure.Serve(ctx, stdin, stdout, runServer)
 	}
 	var s settings
-	flags := flag.NewFlagSet("stranger", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		flags.PrintDefaults()
-	}
+	flags := measure.Flags("stranger", usage, stderr)
 	flags.IntVar(&s.runs, "runs", 3, "`runs` of each kind")
 	flags.IntVar(&s.frames, "frames", 20, "`frames` per second of the good gateway")
 	flags.IntVar(&s.flood, "flood", 10_000, "`datagrams` per second of the stranger")
