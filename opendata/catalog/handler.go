@@ -7,13 +7,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"modellregion/internal/openhttp"
 )
 
 const (
 	fresh      = time.Minute      // how old the catalogue may be
 	patience   = 10 * time.Second // after a failure until the next attempt
 	retryAfter = 2 * time.Minute  // what a client is told when there is nothing
-	methods    = "GET, HEAD, OPTIONS"
 )
 
 // Paths are the patterns under which the handler of New belongs, as
@@ -48,24 +49,12 @@ func New(cfg Config) (http.Handler, error) {
 	return &handler{cfg: cfg, docs: map[string]*document{}}, nil
 }
 
+// cors is what pages of any origin may use.
+var cors = openhttp.CORS{Ask: []string{"Accept, If-None-Match, If-Modified-Since"}, Expose: []string{"ETag, Link, Retry-After"}}
+
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Access-Control-Allow-Origin", "*")
-	header.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		header.Set("Allow", methods)
-		header.Set("Access-Control-Allow-Methods", methods)
-		header.Set("Access-Control-Allow-Headers", "Accept, If-None-Match, If-Modified-Since")
-		header.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		header.Set("Allow", methods)
-		http.Error(w, "nur GET und HEAD / only GET and HEAD", http.StatusMethodNotAllowed)
+	if !cors.Begin(w, r, nil) {
 		return
 	}
 	what, human, ok := h.resolve(r.URL.Path)
@@ -73,6 +62,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		notFound(w)
 		return
 	}
+	header := w.Header()
 	if what.form.write == nil {
 		header.Set("Vary", "Accept, Accept-Encoding")
 		if what.form, ok = choose(r.Header["Accept"]); !ok {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"modellregion/internal/openhttp"
 	"modellregion/opendata"
 )
 
@@ -35,18 +36,16 @@ func mediaType(name string) string {
 
 // The values of headers that are always the same, made once.
 var (
-	nosniff   = []string{"nosniff"}
-	referrer  = []string{"strict-origin-when-cross-origin"}
-	policy    = []string{"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
-	anyOrigin = []string{"*"}
-	exposed   = []string{"ETag, Content-Length, Content-Range, Accept-Ranges, Link"}
-	varying   = []string{"Accept-Encoding"}
-	ranges    = []string{"bytes"}
-	short     = []string{"public, max-age=30"}
-	forEver   = []string{"public, max-age=31536000, immutable"}
+	referrer = []string{"strict-origin-when-cross-origin"}
+	policy   = []string{"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"}
+	varying  = []string{"Accept-Encoding"}
+	ranges   = []string{"bytes"}
+	short    = []string{"public, max-age=30"}
+	forEver  = []string{"public, max-age=31536000, immutable"}
 )
 
-const methods = "GET, HEAD, OPTIONS"
+// cors is what pages of any origin may use.
+var cors = openhttp.CORS{Ask: []string{"Range, If-None-Match, If-Modified-Since, If-Range"}, Expose: []string{"ETag, Content-Length, Content-Range, Accept-Ranges, Link"}}
 
 // ServeHTTP serves the folder at /data/ to everybody, with ranges, conditional
 // requests (RFC 9110 §13, §14), precompressed siblings and CORS. Nothing
@@ -54,22 +53,7 @@ const methods = "GET, HEAD, OPTIONS"
 // seen. ?dialect=excel-de of a CSV file is the one for a German Excel, and the
 // address that a day had when there was one window leads to the day.
 func (f *Files) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h["X-Content-Type-Options"] = nosniff
-	h["Access-Control-Allow-Origin"] = anyOrigin
-	h["Access-Control-Expose-Headers"] = exposed
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		h.Set("Allow", methods)
-		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "Range, If-None-Match, If-Modified-Since, If-Range")
-		h.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		h.Set("Allow", methods)
-		http.Error(w, "nur GET und HEAD / only GET and HEAD", http.StatusMethodNotAllowed)
+	if !cors.Begin(w, r, nil) {
 		return
 	}
 	if r.URL.Path == "/data" {

@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"modellregion/internal/openhttp"
 	"modellregion/opendata"
 )
 
@@ -115,7 +116,7 @@ func TestServe(t *testing.T) {
 		if b := body(t, r); strings.Contains(b, "secret") || c.method == "HEAD" && b != "" {
 			t.Errorf("%s %s: body %q", c.method, c.path, b)
 		}
-		if c.status == 405 && r.Header.Get("Allow") != methods {
+		if c.status == 405 && r.Header.Get("Allow") != openhttp.Methods {
 			t.Errorf("%s: Allow is %q", c.method, r.Header.Get("Allow"))
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"modellregion/devices"
+	"modellregion/internal/openhttp"
 )
 
 // maxWanted bounds the stations, and the quantities, of one selection.
@@ -40,28 +41,19 @@ func refuse(status int, format string, args ...any) error {
 	return &refusal{status, fmt.Sprintf(format, args...)}
 }
 
+// cors is what pages of any origin may use.
+var cors = openhttp.CORS{Ask: []string{"Last-Event-ID, Cache-Control"}}
+
 // ServeHTTP implements http.Handler.
 //
 //	GET /live?dataset=verkehr&station=…&quantity=…
 //
 // Each parameter may be there several times; without one, all are wanted.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Access-Control-Allow-Origin", "*")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		header.Set("Allow", "GET, HEAD, OPTIONS")
-		header.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		header.Set("Access-Control-Allow-Headers", "Last-Event-ID, Cache-Control")
-		header.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		header.Set("Allow", "GET, HEAD, OPTIONS")
-		answer(w, http.StatusMethodNotAllowed, r.Method+" is not allowed: the stream is read with GET")
+	if !cors.Begin(w, r, readOnly) {
 		return
 	}
+	header := w.Header()
 	sel, since, err := h.parse(r)
 	var no *refusal
 	if errors.As(err, &no) {
@@ -175,6 +167,10 @@ func (h *Hub) knows(sets []*set, id string) bool {
 }
 
 // answer writes an error like those of SensorThings.
+func readOnly(w http.ResponseWriter, r *http.Request) {
+	answer(w, http.StatusMethodNotAllowed, r.Method+" is not allowed: the stream is read with GET")
+}
+
 func answer(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"modellregion/devices"
+	"modellregion/internal/openhttp"
 	"modellregion/opendata"
 )
 
@@ -36,7 +37,6 @@ const (
 	germanPage   = "/api/"
 	englishPage  = "/en/api/"
 	stylePath    = "/api/style.css"
-	methods      = "GET, HEAD, OPTIONS"
 )
 
 // Page is where people read the description.
@@ -88,25 +88,15 @@ func New(cfg Config) (http.Handler, error) {
 	return h, h.look(time.Now())
 }
 
+// cors is what pages of any origin may use.
+var cors = openhttp.CORS{Ask: []string{"If-None-Match"}}
+
 // ServeHTTP implements http.Handler.
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("X-Content-Type-Options", "nosniff")
-	header.Set("Access-Control-Allow-Origin", "*")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		header.Set("Allow", methods)
-		header.Set("Access-Control-Allow-Methods", methods)
-		header.Set("Access-Control-Allow-Headers", "If-None-Match")
-		header.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		header.Set("Allow", methods)
-		http.Error(w, "nur GET und HEAD / only GET and HEAD", http.StatusMethodNotAllowed)
+	if !cors.Begin(w, r, nil) {
 		return
 	}
+	header := w.Header()
 	a, ok := h.answer(r.URL.Path)
 	if !ok {
 		http.Error(w, "nicht gefunden / not found", http.StatusNotFound)

@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"modellregion/devices"
+	"modellregion/internal/openhttp"
 	"modellregion/opendata"
 	"modellregion/uplink"
 )
@@ -235,7 +236,7 @@ func TestAnswers(t *testing.T) {
 	} {
 		w := do(h, c.method, c.path, c.headers...)
 		if w.Code != c.status || w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Access-Control-Allow-Origin") != "*" ||
-			(c.method == "POST" || c.method == "OPTIONS") != (w.Header().Get("Allow") == methods) {
+			(c.method == "POST" || c.method == "OPTIONS") != (w.Header().Get("Allow") == openhttp.Methods) {
 			t.Errorf("%s %s: %d %v", c.method, c.path, w.Code, w.Header())
 		}
 	}

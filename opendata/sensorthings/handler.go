@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"modellregion/internal/openhttp"
 )
 
 const (
-	methods  = "GET, HEAD, OPTIONS"
 	jsonType = "application/json;charset=utf-8"
 	textType = "text/plain;charset=utf-8"
 	csvType  = "text/csv;charset=utf-8"
@@ -31,24 +32,12 @@ type answer struct {
 	next   string // address of the next page, for formats that have no place for it
 }
 
+// cors is what pages of any origin may use.
+var cors = openhttp.CORS{Ask: []string{"If-None-Match, Accept, Content-Type"}, Expose: []string{"ETag, Link, Retry-After"}}
+
 // ServeHTTP answers requests below Path, to everybody and for reading alone.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "ETag, Link, Retry-After")
-	h.Set("X-Content-Type-Options", "nosniff")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-	case http.MethodOptions:
-		h.Set("Allow", methods)
-		h.Set("Access-Control-Allow-Methods", methods)
-		h.Set("Access-Control-Allow-Headers", "If-None-Match, Accept, Content-Type")
-		h.Set("Access-Control-Max-Age", "86400")
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		h.Set("Allow", methods)
-		s.refuse(w, r, fail(http.StatusMethodNotAllowed, "hier wird nur gelesen", "this is for reading only"))
+	if !cors.Begin(w, r, s.readOnly) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Limits.Time)
@@ -67,6 +56,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.send(w, r, a, leave)
+}
+
+func (s *Service) readOnly(w http.ResponseWriter, r *http.Request) {
+	s.refuse(w, r, fail(http.StatusMethodNotAllowed, "hier wird nur gelesen", "this is for reading only"))
 }
 
 // refuse answers with an error. What is not the client's fault is logged.

@@ -16,17 +16,18 @@ import (
 	"time"
 
 	"modellregion/devices"
+	"modellregion/internal/openhttp"
 )
 
 func TestMethods(t *testing.T) {
 	r := conformant(t, &memory{})
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		got := r.do(method, "/Things(1)")
-		if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != methods || !strings.HasPrefix(got.body, `{"code":405,"type":"error","message":"`) {
+		if got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != openhttp.Methods || !strings.HasPrefix(got.body, `{"code":405,"type":"error","message":"`) {
 			t.Errorf("%s: %d %v %s", method, got.status, got.header, got.body)
 		}
 	}
-	if got := r.do(http.MethodOptions, "/Things"); got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Methods") != methods {
+	if got := r.do(http.MethodOptions, "/Things"); got.status != http.StatusNoContent || got.header.Get("Access-Control-Allow-Methods") != openhttp.Methods {
 		t.Errorf("OPTIONS: %d %v", got.status, got.header)
 	}
 	get, head := r.do(http.MethodGet, "/Things"), r.do(http.MethodHead, "/Things")
