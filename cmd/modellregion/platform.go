@@ -119,6 +119,9 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 			err = errors.Join(err, p.close())
 		}
 	}()
+	if err := notRoots(cfg.DataDir, os.Geteuid()); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}

@@ -52,7 +52,7 @@ func (w withConfig) withStore(ctx context.Context, do func(store) error) (err er
 	if s.Registry, err = openRegistry(ctx, cfg); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
+	defer func() { err = errors.Join(err, s.Close(), handOver(cfg.DataDir, os.Geteuid())) }()
 	if s.profiles, err = s.Profiles(ctx, s.shipped); err != nil {
 		return err
 	}
