@@ -154,7 +154,7 @@ func (c devicesAddCmd) Run(ctx context.Context, t *terminal) error {
 			return nil
 		})
 		if err != nil {
-			return err
+			return errors.Join(err, s.choices(f))
 		}
 		if err := s.Put(ctx, []devices.Device{d}); err != nil {
 			return err
@@ -165,6 +165,23 @@ func (c devicesAddCmd) Run(ctx context.Context, t *terminal) error {
 		fmt.Fprintf(t.out, "device %s added at station %s, %s, served by edge %s; a running platform takes it over within two seconds\n", d.EUI, d.Station, d.Visibility, d.Edge)
 		return nil
 	})
+}
+
+// choices says what there is to choose from for a new device that was given no
+// edge or no municipality, where there are several.
+func (s store) choices(f map[string]string) error {
+	var errs []error
+	if names := s.serverNames(); f["edge"] == "" && len(names) > 1 {
+		errs = append(errs, fmt.Errorf("several edges could serve it: want --edge with one of %s", listed(names)))
+	}
+	if towns := s.cfg.Region.Municipalities; f["municipality"] == "" && len(towns) > 1 {
+		var ids []string
+		for _, m := range towns {
+			ids = append(ids, m.ID)
+		}
+		errs = append(errs, fmt.Errorf("the region has several municipalities: want --municipality with one of %s", listed(ids)))
+	}
+	return errors.Join(errs...)
 }
 
 // build makes one device of columns, after may has agreed.

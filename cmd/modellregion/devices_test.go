@@ -101,6 +101,17 @@ func TestDevicesFromAddToRemove(t *testing.T) {
 	}
 }
 
+// Where nothing is the only one, a new device is told what there is.
+func TestDevicesAddSaysWhatThereIs(t *testing.T) {
+	devices, _ := inRegion(t, "#  - name: feuerwache", "  - name: feuerwache")
+	out, err := devices("add", "--qr", newQR, "--app-key", rootKey, "--profile", "virtual-traffic", "--lat", "51.7", "--lon", "8.75")
+	for _, want := range []string{"--edge with one of rathaus, feuerwache", "--municipality with one of paderborn, soest"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\n%s\nwant it to say %q", err, out, want)
+		}
+	}
+}
+
 // Whose meter it is, is told only to those who ask for keys, and it is never
 // public.
 func TestDevicesOfHouseholds(t *testing.T) {
