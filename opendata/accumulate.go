@@ -164,14 +164,26 @@ func (a *accumulator) row(q *devices.Quantity, percentiles []int) devices.Aggreg
 	case devices.Gauge:
 		r.Min, r.Max = a.low, a.high
 		// Rounding must not carry the mean beyond what was measured.
-		r.Mean = max(a.low, min(a.high, a.sum.value()/float64(a.count)))
+		r.Mean = max(a.low, min(a.high, decimal(a.sum.value()/float64(a.count))))
 		r.Percentiles = a.sample.percentiles(percentiles)
 	case devices.Count, devices.Meter:
-		r.Sum = a.sum.value()
+		r.Sum = decimal(a.sum.value())
 	case devices.Category:
 		r.Mode, r.Shares = a.shares()
 	}
 	return r
+}
+
+// decimal returns v with 12 significant digits. What is measured in tenths has
+// nothing after them; binary fractions would print 230.39999999999998 for the mean
+// of such values.
+func decimal(v float64) float64 {
+	const digits = 12
+	if size := math.Abs(v); size < 1e-10 || size >= 1e12 {
+		return v // 0, or nothing that anybody measures
+	}
+	scale := math.Pow10(digits - 1 - int(math.Floor(math.Log10(math.Abs(v)))))
+	return math.Round(v*scale) / scale
 }
 
 // shares returns the code that took most of the time, of two that took the

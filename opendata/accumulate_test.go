@@ -194,3 +194,23 @@ func TestExactSum(t *testing.T) {
 		t.Errorf("1e16 + 1 − 1e16 + 1e-30 is %v", got)
 	}
 }
+
+func TestDecimal(t *testing.T) {
+	for v, want := range map[float64]float64{
+		230.39999999999998: 230.4, 1016.6500000000001: 1016.65, -7.000000000000001: -7, 0.1 + 0.2: 0.3, 1.0 / 3: 0.333333333333,
+		0: 0, 999_999_999_999.4: 999_999_999_999, 1e15 + 0.125: 1e15 + 0.125, 3e-11: 3e-11, 1.00000000000049e-5: 1e-5,
+	} {
+		if got := decimal(v); got != want {
+			t.Errorf("%v: got %v, want %v", v, got, want)
+		}
+	}
+	// A second time changes nothing.
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 10_000 {
+		v := (random.Float64() - 0.5) * math.Pow10(random.IntN(24)-10)
+		once := decimal(v)
+		if twice := decimal(once); twice != once || math.Abs(once-v) > 1e-11*math.Abs(v) {
+			t.Fatalf("%v: %v, then %v", v, once, twice)
+		}
+	}
+}

@@ -107,11 +107,14 @@ typed platform sensor-hinzufuegen 'devices add --qr'
 typed platform sensor-hinzufuegen 'devices show'
 beside gateway sensor -join-eui 1122334455667788 -dev-eui aabbccddeeff0011 -app-key-file /root/key.txt >"$log/ledger" 2>"$log/sensor.log"
 sensor=$!
-portal() { inside gateway curl --silent --fail --max-time 5 --cacert /etc/ssl/portal.pem "https://daten.musterstadt.example$1"; }
+portal() { inside gateway curl --silent --fail --max-time 5 --cacert /etc/ssl/portal.pem "https://daten.musterstadt.example$1" "${@:2}"; } # PATH OPTIONS...
 listed() { portal /api/v1/stations | grep '"paderborn-umwelt-001".*"quantity":"air_temperature".*"unit":"Cel"' >/dev/null; }
 within 60 "the sensor's value is on the portal" listed
 portal /station/paderborn-umwelt-001 >"$log/station.html" || fail "page of the station"
 grep -q 'Lufttemperatur.*°C' "$log/station.html" || fail "the page of the station has no temperature"
+
+portal / --dump-header "$log/headers" >/dev/null || fail "start page"
+grep -qi '^strict-transport-security: max-age=31536000' "$log/headers" || fail "browsers are not told to stay with TLS"
 
 # The gateway reaches the broker with TLS and the web server, and nothing else.
 reaches() { inside gateway timeout 5 bash -c "</dev/tcp/10.77.0.1/$1" 2>/dev/null; } # PORT
