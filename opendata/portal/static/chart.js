@@ -147,7 +147,7 @@ function options(series, behind) {
         : { range: (u, min, max) => uPlot.rangeNum(series.shown.amount ? Math.min(0, min ?? 0) : (min ?? 0), max ?? 1, 0.08, true) },
     },
     axes: [
-      { ...axis, space: 64, values: axisTimes },
+      { ...axis, size: 34, space: 64, values: axisTimes },
       { ...axis, size: categories ? 96 : 56, incrs: categories ? [1] : undefined, values: (u, ticks) => ticks.map((v) => (categories ? (categories[v] ?? "") : axisNumber.format(v))) },
     ],
     bands,

@@ -18,7 +18,7 @@ const number = new Intl.NumberFormat(document.documentElement.lang).format;
 
 const map = L.map(box, { zoomControl: false, zoomSnap: 0.25, minZoom: 6, maxZoom: 18, attributionControl: false, scrollWheelZoom: false });
 L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
-L.control.scale({ imperial: false, maxWidth: 120 }).addTo(map);
+L.control.scale({ imperial: false, maxWidth: 120, position: "topright" }).addTo(map);
 // The wheel scrolls the page until somebody turns to the map.
 map.on("focus click", () => map.scrollWheelZoom.enable());
 map.on("blur", () => map.scrollWheelZoom.disable());
@@ -76,8 +76,8 @@ function showAll() {
   if (!places.length && town) places.push([town.lat, town.lon]);
   const none = !places.length; // then the region is seen from afar
   if (none) places.push(...stations.towns.map((t) => [t.lat, t.lon]));
-  const edge = Math.min(44, map.getSize().x / 12); // room for names
-  if (places.length) map.fitBounds(L.latLngBounds(places).pad(0.05), { paddingTopLeft: [edge, 24], paddingBottomRight: [edge, 56], maxZoom: none ? 7.5 : 14 });
+  const edge = Math.min(44, map.getSize().x / 11); // room for names
+  if (places.length) map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [edge, 24], paddingBottomRight: [edge, 56], maxZoom: none ? 7.5 : 14 });
 }
 
 // The address: ?domain=…&municipality=…#map=zoom/lat/lon.
