@@ -77,7 +77,7 @@ function showAll() {
   const none = !places.length; // then the region is seen from afar
   if (none) places.push(...stations.towns.map((t) => [t.lat, t.lon]));
   const edge = Math.min(44, map.getSize().x / 11); // room for names
-  if (places.length) map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [edge, 24], paddingBottomRight: [edge, 64], maxZoom: none ? 7.5 : 14 });
+  if (places.length) map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [edge, 40], paddingBottomRight: [edge, 64], maxZoom: none ? 7.5 : 14 });
 }
 
 // The address: ?domain=…&municipality=…#map=zoom/lat/lon.
