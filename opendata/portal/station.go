@@ -185,6 +185,13 @@ func (p *portal) takeAlong(s *site, v *stationView, t *texts) {
 			sets = append(sets, s.Rows[i].set)
 		}
 	}
+	if len(sets) == 0 { // a silent one: older values of its are in the files of these, if anywhere
+		for i := range p.Datasets {
+			if d := &p.Datasets[i]; d.Domain == s.Domain && d.Households == nil {
+				v.Files = append(v.Files, link{fmt.Sprintf(t.Station.Files, d.Title.In(t.Lang)), t.To("/dataset/" + d.ID)})
+			}
+		}
+	}
 	for _, d := range sets {
 		title, to := d.Title.In(t.Lang), t.To("/dataset/"+d.ID)
 		v.Datasets = append(v.Datasets, datasetOf{title, to, d.Description.In(t.Lang), link{d.Licence.Name, d.Licence.URL}})
