@@ -107,7 +107,7 @@ const layout = "layout.html.tmpl"
 // parseTemplates returns the templates of the pages by name, each with the
 // layout and the parts that all share.
 func parseTemplates(a *assets) (map[string]*template.Template, error) {
-	shared, err := template.New("").Funcs(template.FuncMap{"asset": a.url, "mark": markOf, "dict": dict}).
+	shared, err := template.New("").Funcs(template.FuncMap{"asset": a.url, "mark": markOf, "dict": dict, "breakable": breakable}).
 		ParseFS(templateFiles, "templates/"+layout, "templates/parts*.html.tmpl")
 	if err != nil {
 		return nil, fmt.Errorf("parse templates of the portal: %w", err)
@@ -133,6 +133,14 @@ func parseTemplates(a *assets) (map[string]*template.Template, error) {
 	}
 	return pages, nil
 }
+
+// breakable lets a browser break an address or an identifier where a reader
+// expects it: behind @ and underscores, before dots. The text is escaped.
+func breakable(text string) template.HTML {
+	return template.HTML(breaks.Replace(template.HTMLEscapeString(text)))
+}
+
+var breaks = strings.NewReplacer("@", "@<wbr>", "_", "_<wbr>", ".", "<wbr>.")
 
 // dict puts named values together, for a template that is given one.
 func dict(pairs ...any) (map[string]any, error) {

@@ -29,7 +29,7 @@ type chart struct {
 	Top, Bottom string
 	Rows        []chartRow // the table behind it, newest first
 	Columns     []string
-	From, Until string
+	Between     string // the time that it shows
 }
 
 type chartLine struct {
@@ -96,8 +96,8 @@ func draw(a *asked, rows []devices.Aggregate, bands []band, lang string) *chart 
 	c := &chart{
 		Unit: scaleOf(q).unit,
 		Left: point(marginLeft), Right: point(chartWidth - marginRight), Top: point(marginTop), Bottom: point(chartHeight - marginBottom),
-		From: instant(a.span.Start, lang), Until: instant(a.span.End, lang),
-		XTicks: timeTicks(a.span, on, lang),
+		Between: between(a.span.Start, a.span.End, lang),
+		XTicks:  timeTicks(a.span, on, lang),
 	}
 	for _, v := range ticks {
 		c.YTicks = append(c.YTicks, tick{point(on.y(v)), tickLabel(q, v, ticks, lang)})

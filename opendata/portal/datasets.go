@@ -43,8 +43,12 @@ func (p *portal) datasetCard(d *opendata.Dataset, t *texts) datasetCard {
 		Domain: d.Domain, DomainName: domainNames[d.Domain].In(t.Lang), Title: d.Title.In(t.Lang), Description: d.Description.In(t.Lang),
 		URL: t.To("/dataset/" + d.ID), Windows: windows(d, t.Lang), Licence: link{d.Licence.Name, d.Licence.URL},
 	}
-	if newest := p.Latest.Newest(d.ID); !newest.IsZero() {
-		c.Newest = instant(newest.Add(time.Duration(d.Base())), t.Lang)
+	files, err := p.Files.Published(d.ID)
+	if err != nil { // the card of households then says that there is nothing yet
+		p.Log.Warn("files of a dataset are not known", "dataset", d.ID, "err", err)
+	}
+	if newest := p.newest(d, files); !newest.IsZero() {
+		c.Newest = instant(newest, t.Lang)
 	}
 	return c
 }
@@ -67,5 +71,5 @@ func (p *portal) cite(licences []link, t *texts, now time.Time) string {
 	for _, l := range licences {
 		names = append(names, l.Text)
 	}
-	return who + " – " + t.Site.Tagline + ", " + date(now, t.Lang) + ". " + strings.Join(names, ", ") + "."
+	return who + " – " + t.Site.Tagline + ", " + citedDay(now, t.Lang) + ". " + strings.Join(names, ", ") + "."
 }

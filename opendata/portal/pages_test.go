@@ -144,6 +144,7 @@ func TestPagesExplainThemselves(t *testing.T) {
 		{h, "/datasets", german.Datasets.None, english.Datasets.None}, {h, "/dataset/verkehr", german.Dataset.FilesNone, english.Dataset.FilesNone},
 		{h, "/topic/road", german.Topic.None, english.Topic.None}, {h, "/status", german.Status.None, english.Status.None},
 		{silent.handler(t, BaseMap{}), "/station/" + silent.places[0].ID, german.Station.ValuesNone, english.Station.ValuesNone},
+		{silent.handler(t, BaseMap{}), "/station/" + silent.stationOf("traffic").ID, `<a href="/dataset/verkehr">Alle Dateien`, `<a href="/en/dataset/verkehr">All files`},
 		{silent.handler(t, BaseMap{}), "/status", german.State.SilentMore, english.State.SilentMore},
 	} {
 		for _, target := range [][2]string{{c.path, c.de}, {"/en" + c.path, c.en}} {

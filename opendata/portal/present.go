@@ -237,6 +237,18 @@ func instant(t time.Time, lang string) string {
 	return date(t, lang) + ", " + clock(t) + hour + " (" + zone(t, lang) + ")"
 }
 
+// between prints a span of time with its zone, which is told twice only where
+// the clocks change in it: "Mo 23.11.2026, 14:00–15:00 Uhr (MEZ)".
+func between(from, until time.Time, lang string) string {
+	switch {
+	case zone(from, lang) != zone(until, lang):
+		return instant(from, lang) + " – " + instant(until, lang)
+	case date(from, lang) == date(until, lang):
+		return date(from, lang) + ", " + clock(from) + "–" + strings.TrimPrefix(instant(until, lang), date(until, lang)+", ")
+	}
+	return date(from, lang) + ", " + clock(from) + " – " + instant(until, lang)
+}
+
 // minutes prints a length of time for texts that speak of minutes.
 func minutes(d time.Duration) string { return strconv.Itoa(int(d / time.Minute)) }
 

@@ -78,6 +78,22 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestBetween(t *testing.T) {
+	at := func(day, hour int) time.Time { return time.Date(2026, 10, day, hour, 0, 0, 0, opendata.Berlin()) }
+	for _, c := range []struct {
+		from, until time.Time
+		de, en      string
+	}{
+		{at(20, 14), at(20, 15), "Di 20.10.2026, 14:00–15:00 Uhr (MESZ)", "Tue 20 Oct 2026, 14:00–15:00 (CEST)"},
+		{at(20, 14), at(21, 14), "Di 20.10.2026, 14:00 – Mi 21.10.2026, 14:00 Uhr (MESZ)", "Tue 20 Oct 2026, 14:00 – Wed 21 Oct 2026, 14:00 (CEST)"},
+		{at(24, 14), at(25, 14), "Sa 24.10.2026, 14:00 Uhr (MESZ) – So 25.10.2026, 14:00 Uhr (MEZ)", "Sat 24 Oct 2026, 14:00 (CEST) – Sun 25 Oct 2026, 14:00 (CET)"},
+	} {
+		if de, en := between(c.from, c.until, "de"), between(c.from, c.until, "en"); de != c.de || en != c.en {
+			t.Errorf("%v to %v is %q, %q; want %q, %q", c.from, c.until, de, en, c.de, c.en)
+		}
+	}
+}
+
 func TestNiceTicks(t *testing.T) {
 	for _, c := range []struct{ low, high float64 }{{0, 1}, {0, 187}, {226.3, 236.1}, {-3.2, 4.4}, {49.99, 50.02}, {0, 1e9}, {-1e-6, 1e-6}, {1e12, 1e12 + 1}} {
 		ticks := niceTicks(c.low, c.high)

@@ -67,7 +67,7 @@ func (p *portal) station(r *http.Request, t *texts) (page, error) {
 	now := time.Now()
 	st := s.state(now)
 	v := stationView{
-		ID: s.ID, Name: s.Name, Town: s.Town, Where: joined(", ", s.Road, s.District), Road: s.Road, District: s.District,
+		ID: s.ID, Name: s.Name, Town: s.Town, Where: whereabouts(s), Road: s.Road, District: s.District,
 		Domain: s.Domain, DomainName: domainNames[s.Domain].In(t.Lang), Why: t.Station.why(string(s.Domain)),
 		State: stateView{st, t.stateName(st)}, StateMore: t.stateMore(st), Zone: zone(now, t.Lang),
 		Place:  number(s.Place.Lat, 5, t.Lang) + "° N, " + number(s.Place.Lon, 5, t.Lang) + "° " + t.Station.East,
@@ -98,6 +98,16 @@ func (p *portal) takeCourse(v *stationView, span chartSpan, t *texts, now time.T
 	address := p.absolute(t.To(stationPath(v.ID)) + courseQuery(a.q.Name, span))
 	v.Cite = p.citeCourse(a, t, address, now)
 	v.Embed = embedMarkup(p.absolute(t.To(embedPath(v.ID))+courseQuery(a.q.Name, span)), joined(", ", label(a.q, t.Lang), v.Name, v.Town))
+}
+
+// whereabouts are the road and the district of a station, without what its name
+// or its town have told already.
+func whereabouts(s *site) string {
+	road := strings.TrimSuffix(s.Road, ", "+s.Town)
+	if strings.Contains(s.Name, road) {
+		road = ""
+	}
+	return joined(", ", road, s.District)
 }
 
 // joined puts together what is not empty.
@@ -173,6 +183,13 @@ func (p *portal) takeAlong(s *site, v *stationView, t *texts) {
 	for i := range s.Rows {
 		if !slices.Contains(sets, s.Rows[i].set) {
 			sets = append(sets, s.Rows[i].set)
+		}
+	}
+	if len(sets) == 0 { // a silent one: older values of its are in the files of these, if anywhere
+		for i := range p.Datasets {
+			if d := &p.Datasets[i]; d.Domain == s.Domain && d.Households == nil {
+				v.Files = append(v.Files, link{fmt.Sprintf(t.Station.Files, d.Title.In(t.Lang)), t.To("/dataset/" + d.ID)})
+			}
 		}
 	}
 	for _, d := range sets {

@@ -101,7 +101,7 @@ func (p *portal) course(ctx context.Context, a *asked, span chartSpan, t *texts,
 		c.Drawn.BandText = text
 	}
 	c.Figures = figuresOf(a, rows, t, now)
-	c.Drawn.Name = c.Label + ", " + a.site.Name + ": " + c.Drawn.From + " – " + c.Drawn.Until + c.Figures.summary(t)
+	c.Drawn.Name = c.Label + ", " + a.site.Name + ": " + c.Drawn.Between + c.Figures.summary(t)
 	c.Script = scriptOf(a, bands, text == t.Station.Usual, t.Lang)
 	return c
 }

@@ -18,23 +18,16 @@ func (p *portal) citeCourse(a *asked, t *texts, address string, now time.Time) *
 	if publisher == "" {
 		publisher = p.Region.Publisher
 	}
-	from, until := opendata.DayOf(a.span.Start).String(), opendata.DayOf(a.span.End.Add(-time.Nanosecond)).String()
-	if t.Lang == "de" {
-		from, until = dayMonthYear(a.span.Start), dayMonthYear(a.span.End.Add(-time.Nanosecond))
-	}
+	from, until := citedDay(a.span.Start, t.Lang), citedDay(a.span.End.Add(-time.Nanosecond), t.Lang)
 	span := from
 	if until != from {
 		span = fmt.Sprintf(t.Station.CiteSpan, from, until)
 	}
 	today := opendata.DayOf(now)
-	seen := today.String()
-	if t.Lang == "de" {
-		seen = dayMonthYear(now)
-	}
 	what := label(a.q, t.Lang)
 	where := joined(", ", a.site.Name, a.site.Town)
 	text := fmt.Sprintf(t.Station.CiteText, publisher, what, where, span, a.set.Title.In(t.Lang), p.Region.Name.In(t.Lang)) + " " +
-		fmt.Sprintf(t.Station.CiteLicence, a.set.Licence.Name, a.set.Licence.URL) + " " + address + " (" + fmt.Sprintf(t.Station.CiteSeen, seen) + ")"
+		fmt.Sprintf(t.Station.CiteLicence, a.set.Licence.Name, a.set.Licence.URL) + " " + address + " (" + fmt.Sprintf(t.Station.CiteSeen, citedDay(now, t.Lang)) + ")"
 	bib := strings.Join([]string{
 		"@misc{" + bibKey(a.site.ID+"-"+a.q.Name),
 		"  author = {{" + bibText(publisher) + "}}",
@@ -48,7 +41,14 @@ func (p *portal) citeCourse(a *asked, t *texts, address string, now time.Time) *
 	return &citation{text, bib}
 }
 
-func dayMonthYear(t time.Time) string { return t.In(opendata.Berlin()).Format("02.01.2006") }
+// citedDay prints the day of t in Berlin without the day of the week, which no
+// citation has: "23.11.2026", "2026-11-23".
+func citedDay(t time.Time, lang string) string {
+	if lang == "de" {
+		return t.In(opendata.Berlin()).Format("02.01.2006")
+	}
+	return opendata.DayOf(t).String()
+}
 
 // bibKey keeps of a name what a key of BibTeX may have.
 func bibKey(name string) string {

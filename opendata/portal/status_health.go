@@ -18,12 +18,30 @@ type health struct {
 	file       *File     // newest; nil: none
 }
 
-// health looks at the newest window of a dataset. Those of households are not
-// in the cache: they come by the day and late by rule, and so are judged by their
-// files.
+// newest is the end of the newest window of a dataset; zero before the first.
+// Those of households are not in the cache: they come by the day and late by
+// rule, and so are told by the files of days. A file of a month says nothing of
+// the days that are still to come.
+func (p *portal) newest(d *opendata.Dataset, files []File) (end time.Time) {
+	if d.Households == nil {
+		if begin := p.Latest.Newest(d.ID); !begin.IsZero() {
+			end = d.Base().End(begin)
+		}
+		return end
+	}
+	for i := range files {
+		if day, err := opendata.ParseDay(files[i].Period); err == nil && day.Span().End.After(end) {
+			end = day.Span().End
+		}
+	}
+	return end
+}
+
+// health looks at the newest window of a dataset.
 func (p *portal) health(d *opendata.Dataset, now time.Time) health {
 	h := health{set: d}
-	if files, err := p.Files.Published(d.ID); err == nil {
+	files, err := p.Files.Published(d.ID)
+	if err == nil {
 		for i := range files {
 			if f := &files[i]; h.file == nil || newerFile(f, h.file) {
 				h.file = f
@@ -33,12 +51,8 @@ func (p *portal) health(d *opendata.Dataset, now time.Time) health {
 	late := 2 * time.Duration(d.Base())
 	if d.Households != nil {
 		late = d.Households.Delay + 48*time.Hour
-		if h.file != nil {
-			h.newest = periodEnd(h.file.Period)
-		}
-	} else if begin := p.Latest.Newest(d.ID); !begin.IsZero() {
-		h.newest = d.Base().End(begin)
 	}
+	h.newest = p.newest(d, files)
 	h.running = h.newest.After(now)
 	for _, s := range p.stations().stations {
 		told, withheld := false, false

@@ -82,13 +82,7 @@ func (p *portal) notices(t *texts, now time.Time) (current, past []noticeView) {
 	})
 	for i := range all {
 		n := &all[i]
-		v := noticeView{About: p.aboutLink(n.About, t), Text: n.Text.In(t.Lang), When: instant(n.From, t.Lang)}
-		switch {
-		case !n.Until.IsZero():
-			v.When += " – " + instant(n.Until, t.Lang)
-		default:
-			v.When = fmt.Sprintf(t.Status.Since, v.When)
-		}
+		v := noticeView{About: p.aboutLink(n.About, t), Text: n.Text.In(t.Lang), When: n.when(t)}
 		switch phaseOf(n, now) {
 		case phaseNow:
 			v.Phase, v.Label = "now", t.Status.Now
@@ -104,6 +98,26 @@ func (p *portal) notices(t *texts, now time.Time) (current, past []noticeView) {
 		}
 	}
 	return current, past
+}
+
+// when tells from when to when a notice holds. An end at midnight is a day, the
+// last one that it is about, as it is in the configuration.
+func (n *Notice) when(t *texts) string {
+	midnight := func(at time.Time) bool { return clock(at) == "00:00" }
+	begin := instant(n.From, t.Lang)
+	if midnight(n.From) {
+		begin = date(n.From, t.Lang)
+	}
+	switch last := n.Until.Add(-time.Nanosecond); {
+	case n.Until.IsZero():
+		return fmt.Sprintf(t.Status.Since, begin)
+	case !midnight(n.Until):
+		return between(n.From, n.Until, t.Lang)
+	case begin == date(last, t.Lang):
+		return begin
+	default:
+		return begin + " – " + date(last, t.Lang)
+	}
 }
 
 type phase int

@@ -39,6 +39,7 @@ func TestCheckNotice(t *testing.T) {
 // TestStatusNotices shows what is, what will be and, folded away, what was.
 func TestStatusNotices(t *testing.T) {
 	f := newFixture(t, 20, midWindow())
+	f.files = nil // households are told by files, and these have fixed days
 	now := time.Now()
 	notice := func(text, about string, from, until time.Duration) Notice {
 		n := Notice{From: now.Add(from), Text: opendata.Text{De: text, En: "en " + text}, About: about}
@@ -83,10 +84,53 @@ func readStatus(t *testing.T, r interface{ Read([]byte) (int, error) }) (s statu
 	return s
 }
 
+// TestNoticeWhen: what is configured by the day is told by the day.
+func TestNoticeWhen(t *testing.T) {
+	at := func(text string) (when time.Time) {
+		if text != "" {
+			var err error
+			if when, err = time.ParseInLocation("2006-01-02 15:04", text, opendata.Berlin()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return when
+	}
+	for _, c := range []struct{ from, until, de, en string }{
+		{"2026-12-01 00:00", "2026-12-04 00:00", "Di 01.12.2026 – Do 03.12.2026", "Tue 1 Dec 2026 – Thu 3 Dec 2026"},
+		{"2026-12-01 00:00", "2026-12-02 00:00", "Di 01.12.2026", "Tue 1 Dec 2026"},
+		{"2026-12-01 08:00", "2026-12-04 00:00", "Di 01.12.2026, 08:00 Uhr (MEZ) – Do 03.12.2026", "Tue 1 Dec 2026, 08:00 (CET) – Thu 3 Dec 2026"},
+		{"2026-12-01 00:00", "2026-12-01 12:30", "Di 01.12.2026, 00:00–12:30 Uhr (MEZ)", "Tue 1 Dec 2026, 00:00–12:30 (CET)"},
+		{"2026-12-01 00:00", "", "seit Di 01.12.2026", "since Tue 1 Dec 2026"},
+	} {
+		n := Notice{From: at(c.from), Until: at(c.until)}
+		if de, en := n.when(&german), n.when(&english); de != c.de || en != c.en {
+			t.Errorf("%s to %s is %q, %q; want %q, %q", c.from, c.until, de, en, c.de, c.en)
+		}
+	}
+}
+
+// TestNewestOfHouseholds: a file of a month that still runs does not make its
+// last day one with values.
+func TestNewestOfHouseholds(t *testing.T) {
+	f := newFixture(t, 10, midWindow())
+	f.files = []File{{Path: "/data/DATASET/1h/2026-11.csv", Period: "2026-11"}, {Path: "/data/DATASET/15m/2026-11-22.csv", Period: "2026-11-22"}, {Path: "/data/DATASET/latest.csv"}}
+	h := f.handler(t, BaseMap{})
+	for path, want := range map[string]string{"/status": "So 22.11.2026", "/dataset/stromverbrauch": "Mo 23.11.2026, 00:00 Uhr (MEZ)"} {
+		if text := body(t, get(h, "GET", path)); !strings.Contains(text, want) || strings.Contains(text, "30.11.2026</dd>") {
+			t.Errorf("%s does not tell the newest day of households as %q", path, want)
+		}
+	}
+	s := readStatus(t, get(h, "GET", "/api/v1/status.json").Body)
+	if last := s.Datasets[5].LastWindow; last == nil || last.Format(time.RFC3339) != "2026-11-22T23:00:00Z" {
+		t.Errorf("for programs the newest day of households ends %v", last)
+	}
+}
+
 // TestDisturbances: when most stations of a field are silent the page says so,
 // and when all are it says it once.
 func TestDisturbances(t *testing.T) {
 	f := newFixture(t, 40, midWindow())
+	f.files = nil // households are told by files, and these have fixed days
 	h := f.handler(t, BaseMap{})
 	s := readStatus(t, get(h, "GET", "/api/v1/status.json").Body)
 	if len(s.Incidents) != 0 || s.Stations[stateLive] != 40 || len(s.Datasets) != len(f.datasets) || s.Datasets[0].State != stateLive || s.Datasets[0].Stations != 16 {

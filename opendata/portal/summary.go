@@ -163,7 +163,7 @@ func (p *portal) trafficCard(c *card, g *digest) {
 		return
 	}
 	c.Key = g.print(vehicles.low, vehicles.sum)
-	c.KeyName = g.say("Fahrzeuge an %d Zählstellen", "vehicles at %d counting stations", vehicles.stations)
+	c.KeyName = g.say("Fahrzeuge an %d Zählstellen", "Vehicles at %d counting stations", vehicles.stations)
 	if speed, ok := g.spread("speed_mean"); ok {
 		c.Sentences = append(c.Sentences,
 			g.say("Im Mittel fahren sie %s.", "They drive %s on average.", g.print(speed.low, speed.mean)),
@@ -178,9 +178,9 @@ func (p *portal) energyCard(c *card, g *digest) {
 	voltage, hasVoltage := g.spread("voltage")
 	switch {
 	case hasFrequency:
-		c.Key, c.KeyName = g.print(frequency.low, frequency.mean), g.say("Netzfrequenz im Mittel", "mean mains frequency")
+		c.Key, c.KeyName = g.print(frequency.low, frequency.mean), g.say("Netzfrequenz im Mittel", "Mean mains frequency")
 	case hasVoltage:
-		c.Key, c.KeyName = g.print(voltage.low, voltage.mean), g.say("Spannung im Mittel", "mean voltage")
+		c.Key, c.KeyName = g.print(voltage.low, voltage.mean), g.say("Spannung im Mittel", "Mean voltage")
 	default:
 		return
 	}
@@ -191,7 +191,7 @@ func (p *portal) energyCard(c *card, g *digest) {
 	if load, ok := g.spread("load"); ok {
 		c.Sentences = append(c.Sentences, g.say("Am stärksten ausgelastet: %s mit %s.", "Highest load: %s at %s.",
 			load.high.station.Name, g.print(load.high, load.high.Value())))
-		c.Ranked = g.say("Höchste Auslastung eines Transformators", "Highest load of a transformer")
+		c.Ranked = g.say("Höchste Trafo-Auslastung", "Highest transformer load")
 		c.Towns = p.towns(g, "load", func(s spread) float64 { return s.high.Value() }, true)
 	}
 }
@@ -201,7 +201,7 @@ func (p *portal) roadCard(c *card, g *digest) {
 	if !ok {
 		return
 	}
-	c.Key, c.KeyName = g.print(surface.low, surface.low.Value()), g.say("am kältesten: %s", "coldest: %s", surface.low.station.Name)
+	c.Key, c.KeyName = g.print(surface.low, surface.low.Value()), g.say("Am kältesten: %s", "Coldest: %s", surface.low.station.Name)
 	if states := g.rows["surface_state"]; len(states) > 0 {
 		var slippery, wet int
 		for _, r := range states {
@@ -231,9 +231,9 @@ func (p *portal) environmentCard(c *card, g *digest) {
 	dust, hasDust := g.spread("pm2_5")
 	switch {
 	case hasAir:
-		c.Key, c.KeyName = g.print(air.low, air.mean), g.say("Lufttemperatur im Mittel", "mean air temperature")
+		c.Key, c.KeyName = g.print(air.low, air.mean), g.say("Lufttemperatur im Mittel", "Mean air temperature")
 	case hasDust:
-		c.Key, c.KeyName = g.print(dust.low, dust.mean), g.say("Feinstaub PM2,5 im Mittel", "mean particulates PM2.5")
+		c.Key, c.KeyName = g.print(dust.low, dust.mean), g.say("Feinstaub PM2,5 im Mittel", "Mean particulates PM2.5")
 	default:
 		return
 	}

@@ -111,7 +111,7 @@ func TestSituation(t *testing.T) {
 	if again, err := p.situation(t.Context(), uplink.Traffic, time.Minute); again != s || err != nil || len(f.spans) != asked {
 		t.Errorf("a second page asks the store %d times more (%v)", len(f.spans)-asked, err)
 	}
-	if c := drawToday(s, &german); len(c.Rows) != 1 || c.Rows[0].Today != "60" || c.Rows[0].Usual != "200" || len(c.Dots) != 1 {
+	if c := drawToday(s, &german); len(c.Rows) != 1 || c.Rows[0].Today != "60" || c.Rows[0].Usual != "200" || len(c.Shapes) != 2 || len(c.Shapes[1].Dots) != 1 {
 		t.Errorf("the table has %+v, want 60 beside 200", c.Rows)
 	}
 }

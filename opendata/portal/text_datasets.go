@@ -12,7 +12,7 @@ var germanDatasets = datasetsTexts{
 	Windows: "Zeitfenster", Newest: "Neueste Werte bis", Licence: "Lizenz", Cite: "So können Sie zitieren", CiteHint: "Ein Vorschlag; ob eine Nennung nötig ist, sagt die Lizenz.",
 	None:       "noch keine Werte",
 	Interfaces: "Schnittstellen", InterfacesHint: "Dieselben Werte für Programme, nur lesend:", Files: "Alle Dateien", FilesMore: "je Datensatz, Tag und Monat",
-	Stations: "Stationen mit letztem Wert", Series: "Zeitreihe einer Station, höchstens 31 Tage je Abruf", Things: "SensorThings API 1.1",
+	Stations: "Stationen mit letztem Wert", Series: "Zeitreihe einer Station, höchstens 10.000 Zeitfenster je Abruf", Things: "SensorThings API 1.1",
 	Status: "Zustand der Stationen und Datensätze", Live: "Ereignisse, sobald ein Wert da ist (Server-Sent Events)", Describe: "Beschreibung aller Schnittstellen", Catalogue: "Datenkatalog nach DCAT-AP.de",
 }
 
@@ -22,6 +22,6 @@ var englishDatasets = datasetsTexts{
 	Windows: "Windows", Newest: "Newest values until", Licence: "Licence", Cite: "How to cite", CiteHint: "A suggestion; the licence says whether naming is required.",
 	None:       "no values yet",
 	Interfaces: "Interfaces", InterfacesHint: "The same values for programs, for reading only:", Files: "All files", FilesMore: "by dataset, day and month",
-	Stations: "Stations with their last value", Series: "Time series of a station, at most 31 days a request", Things: "SensorThings API 1.1",
+	Stations: "Stations with their last value", Series: "Time series of a station, at most 10,000 windows a request", Things: "SensorThings API 1.1",
 	Status: "State of stations and datasets", Live: "Events as soon as there is a value (server-sent events)", Describe: "Description of all interfaces", Catalogue: "Data catalogue by DCAT-AP.de",
 }

@@ -28,7 +28,7 @@ Diese Seiten sollen alle nutzen können. Maßstab sind die Web Content Accessibi
 
 ## Was geht
 
-Alle Inhalte lassen sich ohne JavaScript lesen und mit der Tastatur erreichen. Farben stehen nie allein: Form, Buchstabe oder Wort sagen dasselbe. Die Seiten folgen dem hellen oder dunklen Farbschema Ihres Geräts und lassen sich auf 200 % vergrößern. Hinter jedem Diagramm steht eine Tabelle mit denselben Werten.
+Alle Inhalte lassen sich ohne JavaScript lesen und mit der Tastatur erreichen. Farben stehen nie allein: Form, Buchstabe oder Wort sagen dasselbe. Die Seiten folgen dem hellen oder dunklen Farbschema Ihres Geräts und lassen sich auf 200 % vergrößern. Hinter jedem Diagramm steht eine Tabelle mit denselben Werten.
 
 ## Was nicht ganz geht
 
@@ -62,7 +62,7 @@ Everybody should be able to use these pages. The measure is the Web Content Acce
 
 ## What works
 
-All content can be read without JavaScript and reached with the keyboard. Colours never stand alone: a shape, a letter or a word says the same. The pages follow the light or dark colour scheme of your device and can be enlarged to 200 %. Behind each chart there is a table with the same values.
+All content can be read without JavaScript and reached with the keyboard. Colours never stand alone: a shape, a letter or a word says the same. The pages follow the light or dark colour scheme of your device and can be enlarged to 200 %. Behind each chart there is a table with the same values.
 
 ## What does not quite work
 

@@ -49,7 +49,7 @@ var germanStation = stationTexts{
 	Energy:      "Die Messung zeigt, wie es dem Ortsnetz geht: ob die Spannung stimmt und ob noch Platz ist für Wärmepumpen, Ladepunkte und Solaranlagen.",
 	RoadWhy:     "Die Messung zeigt, wie die Fahrbahn gerade ist: Sie sagt dem Winterdienst, wo gestreut werden muss, und dem Straßenbau, wo Schäden entstehen.",
 	Environment: "Die Messung zeigt, wie Luft und Wetter an diesem Ort sind: für die Gesundheit, den Hitzeschutz und die Grünplanung.",
-	Download:    "Zum Mitnehmen", Shown: "Genau dieser Verlauf", ShownHint: "Messgröße, Zeitraum und Zeitfenster wie gezeigt.", Excel: "CSV für Excel (deutsch)", Whole: "Alles",
+	Download:    "Zum Mitnehmen", Shown: "Genau dieser Verlauf", ShownHint: "Messgröße, Zeitraum und Zeitfenster wie gezeigt.", Excel: "CSV für Excel", Whole: "Alles",
 	LatestFile: "Letzte Werte aller Stationen: %s (CSV)", Files: "Alle Dateien: %s", Link: "Für Programme",
 	Things: "Diese Station in der SensorThings-API", ThingsHint: "OGC SensorThings 1.1, mit allen Messreihen", Set: "Datensätze",
 	Cite: "Zitieren", CiteHint: "Mit dem Tag, an dem Sie die Daten abgerufen haben: Nachmeldungen können sie noch ändern.",

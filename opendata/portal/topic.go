@@ -18,7 +18,8 @@ const (
 type topicView struct {
 	Card     card
 	Name     string
-	Compared string      // how it compares with what is usual, or why that is not known; empty without any data
+	Compared string      // how it compares with what is usual; empty where that is not known
+	Unknown  string      // why that is not known; empty without any data
 	Today    string      // of which day the chart is; empty without a comparison
 	Chart    *todayChart // nil without any data
 	Rankings []ranking
@@ -47,12 +48,14 @@ func (p *portal) topic(r *http.Request, t *texts) (page, error) {
 		if r.Context().Err() != nil {
 			return page{}, r.Context().Err()
 		}
-		v.Compared = t.Topic.UsualFailed
+		v.Unknown = t.Topic.UsualFailed
 		if err == nil {
 			v.Today, v.Chart = dayTitle(s, now, t), drawToday(s, t)
 			var known bool
-			if v.Compared, known = s.words(t.Lang); !known {
-				v.Compared = t.Topic.NoUsual
+			if v.Compared, known = s.words(t.Lang); known {
+				v.Unknown = ""
+			} else {
+				v.Unknown = t.Topic.NoUsual
 			}
 		}
 	}

@@ -11,19 +11,25 @@ import (
 )
 
 // todayChart is the course of a day by hour beside the usual one, as the server
-// draws it. Pieces of lines and areas are points, unbroken.
+// draws it.
 type todayChart struct {
 	Name   string // for readers who do not see it
 	Label  string // what is drawn, with its unit
 	Day    string
-	Note   string // of which stations it is
+	Note   string       // of which stations it is
+	Shapes []todayShape // the same twice, one of which is shown: for wide screens, and for phones
+	Rows   []todayRow
+}
+
+// todayShape is a drawing. Pieces of lines and areas are points, unbroken.
+type todayShape struct {
+	Class  string
 	YTicks []tick
 	XTicks []tick
 	Band   []string // between the quartiles
 	Usual  []string
 	Today  []string
 	Dots   [][2]string
-	Rows   []todayRow
 	Width, Height, Left, Right,
 	Bottom string
 }
@@ -31,11 +37,18 @@ type todayChart struct {
 // todayRow is an hour of the table behind it; "–" is what is not known.
 type todayRow struct{ Hour, Today, Usual, Half string }
 
-// Size of the drawing, in its own units, and of the margins for the labels.
-const (
-	todayWidth, todayHeight                   = 720.0, 260.0
-	todayLeft, todayRight, todayTop, todayLow = 56.0, 12.0, 12.0, 28.0
-)
+// todaySize is the size of a drawing, in its own units.
+type todaySize struct {
+	class         string
+	width, height float64
+}
+
+// todaySizes are a wide drawing, and one for phones, which would show the wide
+// one too flat to read.
+var todaySizes = []todaySize{{"wide-day", 720, 260}, {"narrow-day", 360, 250}}
+
+// Margins of a drawing, for the labels.
+const todayLeft, todayRight, todayTop, todayLow = 56.0, 12.0, 12.0, 28.0
 
 // drawToday lays out a situation; nil where nothing is known of the day.
 func drawToday(s *situation, t *texts) *todayChart {
@@ -46,33 +59,40 @@ func drawToday(s *situation, t *texts) *todayChart {
 	if !any {
 		return nil
 	}
-	f := scaleOf(s.quantity)
-	ticks := niceTicks(low, high)
-	low, high = ticks[0], ticks[len(ticks)-1]
-	x := func(hour int) float64 {
-		return todayLeft + (todayWidth-todayLeft-todayRight)*(float64(hour)+.5)/24
-	}
-	y := func(v float64) float64 {
-		return todayHeight - todayLow - (todayHeight-todayTop-todayLow)*(v*f.factor-low)/(high-low)
-	}
-	c := &todayChart{
-		Label: label(s.quantity, t.Lang), Day: date(s.hour, t.Lang), Note: s.note(t),
-		Width: at(todayWidth), Height: at(todayHeight), Left: at(todayLeft), Right: at(todayWidth - todayRight), Bottom: at(todayHeight - todayLow),
-	}
-	if s.quantity.Kind == devices.Count {
+	c := &todayChart{Label: label(s.quantity, t.Lang), Day: date(s.hour, t.Lang), Note: s.note(t)}
+	if unit := scaleOf(s.quantity).unit; s.quantity.Kind == devices.Count {
 		c.Label = fmt.Sprintf(t.Topic.PerHour, c.Label)
-	} else if f.unit != "" {
-		c.Label += " (" + f.unit + ")"
+	} else if unit != "" {
+		c.Label += " (" + unit + ")"
 	}
 	c.Name = c.Label + ", " + c.Day
+	for _, size := range todaySizes {
+		c.Shapes = append(c.Shapes, size.draw(s, niceTicks(low, high), t.Lang))
+	}
+	c.table(s, t)
+	return c
+}
+
+// draw lays out the drawing of one size, between the outer ticks.
+func (size todaySize) draw(s *situation, ticks []float64, lang string) todayShape {
+	f := scaleOf(s.quantity)
+	low, high := ticks[0], ticks[len(ticks)-1]
+	x := func(hour int) float64 {
+		return todayLeft + (size.width-todayLeft-todayRight)*(float64(hour)+.5)/24
+	}
+	y := func(v float64) float64 {
+		return size.height - todayLow - (size.height-todayTop-todayLow)*(v*f.factor-low)/(high-low)
+	}
+	c := todayShape{
+		Class: size.class, Width: at(size.width), Height: at(size.height), Left: at(todayLeft), Right: at(size.width - todayRight), Bottom: at(size.height - todayLow),
+	}
 	for _, v := range ticks {
-		c.YTicks = append(c.YTicks, tick{at(y(v / f.factor)), tickLabel(s.quantity, v, ticks, t.Lang)})
+		c.YTicks = append(c.YTicks, tick{at(y(v / f.factor)), tickLabel(s.quantity, v, ticks, lang)})
 	}
 	for hour := 0; hour < 24; hour += 6 {
 		c.XTicks = append(c.XTicks, tick{at(x(hour) - (x(1)-x(0))/2), fmt.Sprintf("%02d:00", hour)})
 	}
 	c.lines(s, x, y)
-	c.table(s, t)
 	return c
 }
 
@@ -113,7 +133,7 @@ func (s *situation) note(t *texts) string {
 }
 
 // lines adds the pieces of what is drawn, which end where an hour is missing.
-func (c *todayChart) lines(s *situation, x func(int) float64, y func(float64) float64) {
+func (c *todayShape) lines(s *situation, x func(int) float64, y func(float64) float64) {
 	pieces := func(known func(int) bool, add func(from, to int)) {
 		for from := 0; from < 24; from++ {
 			if !known(from) {

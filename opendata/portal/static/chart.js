@@ -6,6 +6,7 @@ const lang = document.documentElement.lang;
 const datesOf = lang === "en" ? "en-GB" : lang; // English here writes the day before the month
 const zone = "Europe/Berlin";
 const dashes = [[], [9, 5], [2, 5], [12, 4, 2, 4]];
+const samples = ["solid", "dashed", "dotted", "dashed"]; // of these in the legend, as CSS names them
 const tones = ["--tone", "--ink", "--quiet", "--tone"];
 const hour = 3600;
 const day = 24 * hour;
@@ -138,7 +139,7 @@ function options(series, behind) {
     tzDate: (t) => uPlot.tzDate(new Date(t * 1000), zone),
     cursor: { drag: { x: true, y: false, setScale: false }, y: false, focus: { prox: 24 } },
     select: { show: true },
-    legend: { live: true },
+    legend: { live: true, markers: { dash: (u, i) => samples[(i - 1) % samples.length], fill: () => "none" } },
     scales: {
       x: { time: true },
       y: categories
@@ -146,7 +147,7 @@ function options(series, behind) {
         : { range: (u, min, max) => uPlot.rangeNum(series.shown.amount ? Math.min(0, min ?? 0) : (min ?? 0), max ?? 1, 0.08, true) },
     },
     axes: [
-      { ...axis, space: 64, values: axisTimes },
+      { ...axis, size: 34, space: 64, values: axisTimes },
       { ...axis, size: categories ? 96 : 56, incrs: categories ? [1] : undefined, values: (u, ticks) => ticks.map((v) => (categories ? (categories[v] ?? "") : axisNumber.format(v))) },
     ],
     bands,
@@ -224,13 +225,18 @@ async function reload() {
   }
 }
 
+// help tells what a mouse can do, to whoever has one.
+function help(output) {
+  return matchMedia("(hover: hover)").matches ? output.dataset.help : "";
+}
+
 // say tells what is visible, and has the downloads give the same.
 function say() {
   const output = tools()?.querySelector("output");
   const full = shown.from <= whole.from && shown.to >= whole.to;
   if (output) {
     const when = new Intl.DateTimeFormat(datesOf, { timeZone: zone, dateStyle: "medium", timeStyle: "short" });
-    output.textContent = full ? output.dataset.help : when.formatRange(new Date(shown.from * 1000), new Date(shown.to * 1000));
+    output.textContent = full ? help(output) : when.formatRange(new Date(shown.from * 1000), new Date(shown.to * 1000));
     const at = (name) => tools().querySelector(`[data-do=${name}]`);
     at("all").disabled = at("out").disabled = full;
     at("earlier").disabled = shown.from <= whole.from;

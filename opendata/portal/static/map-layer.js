@@ -51,6 +51,16 @@ function merged(all, perSide) {
   return kept;
 }
 
+// folded breaks a long name into lines, at spaces and behind hyphens.
+function folded(name) {
+  const lines = [""];
+  for (const part of name.match(/[^\s-]+[\s-]*/g) ?? [name]) {
+    if (lines.at(-1) && (lines.at(-1) + part).trimEnd().length > 16) lines.push("");
+    lines[lines.length - 1] += part;
+  }
+  return lines.map((line) => line.trimEnd());
+}
+
 export const StationLayer = L.Renderer.extend({
   // style: shapes (paths in a box of 16), colours of the levels, card, ink,
   // onLevel, font, and whether to write the names of towns.
@@ -179,7 +189,6 @@ export const StationLayer = L.Renderer.extend({
     ctx.clearRect(min.x, min.y, max.x - min.x, max.y - min.y);
     const place = (x, y) => [x * size - origin.x, y * size - origin.y];
     if (zoom >= 11) this._drawLines(place);
-    if (this._style.names) this._drawTowns(place, zoom);
     this._items = [];
     const seen = (x, y) => x > min.x - 30 && x < max.x + 30 && y > min.y - 30 && y < max.y + 30;
     for (const one of this._grouped(zoom)) {
@@ -188,6 +197,7 @@ export const StationLayer = L.Renderer.extend({
       if (one.n > 1) this._drawCluster(px, py, one);
       else this._drawStation(px, py, one.station, zoom >= 12 ? 11 : 8);
     }
+    if (this._style.names) this._drawTowns(place, zoom);
   },
 
   _drawLines(place) {
@@ -211,23 +221,33 @@ export const StationLayer = L.Renderer.extend({
     ctx.setLineDash([]);
   },
 
+  // _drawTowns writes names where no tiles do: from afar below or above a town,
+  // where they cover neither a circle nor each other; near by at its middle.
   _drawTowns(place, zoom) {
     const ctx = this._ctx;
     ctx.font = `650 13px ${this._style.font}`;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     ctx.lineWidth = 4;
+    ctx.lineJoin = "round";
     ctx.strokeStyle = this._style.land;
     ctx.fillStyle = this._style.ink;
-    const taken = [];
+    const line = 16;
+    const taken = zoom < 12 ? this._items.map(({ x, y, r }) => ({ x, y, w: r, h: r })) : [];
+    const free = (box) => !taken.some((t) => Math.abs(t.x - box.x) < t.w + box.w && Math.abs(t.y - box.y) < t.h + box.h);
     for (const town of this._of.towns) {
-      let [x, y] = place(...town.at);
-      y += zoom < 12 ? 34 : 0;
-      const w = ctx.measureText(town.name).width / 2 + 4;
-      if (taken.some((t) => Math.abs(t.x - x) < t.w + w && Math.abs(t.y - y) < 18)) continue;
-      taken.push({ x, y, w });
-      ctx.strokeText(town.name, x, y);
-      ctx.fillText(town.name, x, y);
+      const [x, middle] = place(...town.at);
+      const lines = folded(town.name);
+      const box = { x, w: Math.max(...lines.map((text) => ctx.measureText(text).width)) / 2 + 4, h: (lines.length * line) / 2 };
+      const beside = zoom < 12 ? [26 + box.h, -26 - box.h] : [0];
+      box.y = beside.map((by) => middle + by).find((y) => free({ ...box, y }));
+      if (box.y === undefined) continue;
+      taken.push(box);
+      lines.forEach((text, i) => {
+        const y = box.y + (i - (lines.length - 1) / 2) * line;
+        ctx.strokeText(text, x, y);
+        ctx.fillText(text, x, y);
+      });
     }
   },
 

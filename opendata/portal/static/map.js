@@ -18,6 +18,7 @@ const number = new Intl.NumberFormat(document.documentElement.lang).format;
 
 const map = L.map(box, { zoomControl: false, zoomSnap: 0.25, minZoom: 6, maxZoom: 18, attributionControl: false, scrollWheelZoom: false });
 L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
+L.control.scale({ imperial: false, maxWidth: 120, position: "topright" }).addTo(map);
 // The wheel scrolls the page until somebody turns to the map.
 map.on("focus click", () => map.scrollWheelZoom.enable());
 map.on("blur", () => map.scrollWheelZoom.disable());
@@ -73,8 +74,10 @@ function showAll() {
   const town = stations.towns.find((t) => t.id === filter.elements.municipality.value);
   const places = chosen.map((i) => [stations.lat[i], stations.lon[i]]);
   if (!places.length && town) places.push([town.lat, town.lon]);
-  if (!places.length) places.push(...stations.towns.map((t) => [t.lat, t.lon]));
-  if (places.length) map.fitBounds(L.latLngBounds(places).pad(0.05), { padding: [24, 24], maxZoom: 14 });
+  const none = !places.length; // then the region is seen from afar
+  if (none) places.push(...stations.towns.map((t) => [t.lat, t.lon]));
+  const edge = Math.min(44, map.getSize().x / 11); // room for names
+  if (places.length) map.fitBounds(L.latLngBounds(places), { paddingTopLeft: [edge, 40], paddingBottomRight: [edge, 64], maxZoom: none ? 7.5 : 14 });
 }
 
 // The address: ?domain=…&municipality=…#map=zoom/lat/lon.
@@ -205,6 +208,7 @@ async function load() {
   layer.setStations({ ...stations, letter: stations.domain.map((d) => letters.get(stations.domains[d]) ?? "") });
   choose();
   setUpFind();
+  if (!stations.id.length) say(words.none);
   return true;
 }
 
