@@ -54,7 +54,7 @@ func NewTarget(dir string) (*Target, error) {
 	}
 	for _, e := range entries {
 		if e.Name() != filling && e.Name() != LostAndFound {
-			return nil, fmt.Errorf("the data folder %s is not empty (it has %s): stop the platform and move what is in it aside, as with mv %s %s.old", dir, e.Name(), dir, dir)
+			return nil, fmt.Errorf("the data folder %s is not empty (it has %s): stop the platform and move the folder aside, as with mv %s %s.old, or what is in it, where it is a disk of its own", dir, e.Name(), dir, dir)
 		}
 	}
 	if err := t.begin(); err != nil {
