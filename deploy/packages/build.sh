@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes the Debian packages in dist: modellregion for amd64 and arm64,
-# modellregion-edge for armhf too. With names of architectures: of these alone.
+# modellregion-edge for armhf too. With names of architectures: of these alone;
+# with --edge: modellregion-edge alone.
 #
-#   deploy/packages/build.sh [amd64|arm64|armhf ...]
+#   deploy/packages/build.sh [--edge] [amd64|arm64|armhf ...]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -41,9 +42,14 @@ package() { # NAME PROGRAM TAGS LINK
 	"$work/nfpm" package --packager deb --config "deploy/packages/$1.yaml" --target dist/
 }
 
+platform=amd64,arm64
+if [ "${1-}" = --edge ]; then
+	platform=
+	shift
+fi
 [ $# -gt 0 ] || set -- amd64 arm64 armhf
 for ARCH in "$@"; do
-	[ "$ARCH" = armhf ] || package modellregion modellregion "" ""
+	[[ ,$platform, != *,$ARCH,* ]] || package modellregion modellregion "" ""
 	package modellregion-edge edge-gateway nethttpomithttp2 "-X main.built=$day"
 done
 ls -l dist/*.deb
