@@ -185,9 +185,10 @@ func moveIn(from, dir string) error {
 }
 
 // lock opens a folder that others may lock too, and waits for them unless how says
-// otherwise. Closing it, or dying, unlocks it.
+// otherwise. Closing it, or dying, unlocks it. A link is none: root would empty the
+// folder to which the user of a data folder has made it point.
 func lock(dir string, how int) (*os.File, error) {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}

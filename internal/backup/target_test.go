@@ -177,6 +177,26 @@ func TestMovingOverwritesNothing(t *testing.T) {
 	}
 }
 
+// Root restores into folders of others, and follows no link that these have made.
+func TestLinksAreNotFollowed(t *testing.T) {
+	for _, name := range []string{filling, filled} {
+		dir, elsewhere := t.TempDir(), filepath.Join(t.TempDir(), "precious")
+		put(t, elsewhere, "text")
+		if err := os.Symlink(filepath.Dir(elsewhere), filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		if err := Settle(dir); err == nil {
+			t.Errorf("%s: the folder is opened", name)
+		}
+		if _, err := NewTarget(dir); err == nil {
+			t.Errorf("%s: the folder is filled", name)
+		}
+		if data, err := os.ReadFile(elsewhere); string(data) != "text" || err != nil {
+			t.Errorf("%s: what it points to has %q (%v)", name, data, err)
+		}
+	}
+}
+
 // Of many who open it at once, each finds all of it.
 func TestSettleAtOnce(t *testing.T) {
 	dir := t.TempDir()
