@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the licence of every module in a program of ours, and of Go itself: who
-# passes the program on passes these on with it. GOFLAGS and GOARCH are those with
-# which it is built.
+# Prints the licence of every module in a program of ours, of Go itself and of what
+# the portal's pages load: who passes the program on passes these on with it.
+# GOFLAGS and GOARCH are those with which it is built.
 #
 #   deploy/notices.sh modellregion|edge-gateway
 set -euo pipefail
@@ -29,3 +29,9 @@ echo "This program contains the following works."
 		cat "$file"
 	done
 done
+if go list -deps "./cmd/$1" | grep -x modellregion/opendata/portal >/dev/null; then
+	for file in opendata/portal/static/vendor/*.LICENSE; do
+		printf '\n\n======== JavaScript and style of the portal: %s\n\n' "$(basename "$file" .LICENSE)"
+		cat "$file"
+	done
+fi

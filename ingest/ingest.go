@@ -58,6 +58,7 @@ type Config struct {
 	Directory Directory
 	Voice     Voice
 	Edges     []string // that have to be heard
+	Former    []string // that were edges, and are none any more: see Expect
 
 	Retention  time.Duration // 90 days: how old an uplink may be
 	MaxLines   int           // 2000: points of one batch to the store
@@ -162,8 +163,9 @@ func (i *Ingest) Ready() error { return i.outage.ready() }
 // DevicesChanged tells the Ingest that the Directory has others now.
 func (i *Ingest) DevicesChanged() { i.silence.devicesChanged() }
 
-// Expect adds edges to those that have to be heard.
-func (i *Ingest) Expect(edges []string) { i.silence.expect(edges) }
+// Expect takes over which edges have to be heard, beside those that were, and which
+// are none any more: nobody misses these, nor the gateways that they told of.
+func (i *Ingest) Expect(edges, former []string) { i.silence.expect(edges, former) }
 
 // item is what waits to be checked: the message of an edge, or an uplink of
 // another network.

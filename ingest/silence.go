@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"maps"
 	"math"
 	"sync"
 	"time"
@@ -31,6 +32,7 @@ type silence struct {
 	mu       sync.Mutex
 	devices  []heard // by devices.Entry.Number
 	others   map[other]*heardOther
+	former   map[string]bool                                   // edges that are none any more
 	silent   map[devices.Sender]map[string]devices.SenderState // by ID: those that are silent
 	hearing  time.Time                                         // since when edges are heard; zero: they are not
 	sources  map[string]time.Time                              // the same of sources, by name
@@ -72,14 +74,20 @@ func newSilence(i *Ingest) *silence {
 	for _, sender := range []devices.Sender{devices.SenderDevice, devices.SenderGateway, devices.SenderEdge} {
 		s.silent[sender] = map[string]devices.SenderState{}
 	}
-	s.expect(i.cfg.Edges)
+	s.expect(i.cfg.Edges, i.cfg.Former)
 	return s
 }
 
-// expect notes edges that have to be heard, now or soon.
-func (s *silence) expect(edges []string) {
+// expect notes edges that have to be heard, now or soon, and forgets former ones
+// with their gateways.
+func (s *silence) expect(edges, former []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.former = map[string]bool{}
+	for _, edge := range former {
+		s.former[edge] = true
+	}
+	maps.DeleteFunc(s.others, func(_ other, o *heardOther) bool { return s.former[o.edge] })
 	for _, edge := range edges {
 		if o := s.know(devices.SenderEdge, edge, edge); o != nil && o.last.IsZero() {
 			o.last = time.Now()
@@ -168,6 +176,9 @@ func (s *silence) heardEdge(edge string, at time.Time) {
 func (s *silence) heardOther(sender devices.Sender, id, edge string, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.former[edge] { // by a broker that does not know it yet
+		return
+	}
 	o := s.know(sender, id, edge)
 	if o == nil {
 		return
@@ -192,6 +203,20 @@ func (s *silence) know(sender devices.Sender, id, edge string) *heardOther {
 		s.others[other{sender, id}] = o
 	}
 	return o
+}
+
+// excuse ends the silence of former edges and of their gateways, which will never
+// be heard again.
+func (s *silence) excuse(at time.Time) {
+	for _, sender := range []devices.Sender{devices.SenderEdge, devices.SenderGateway} {
+		for id, state := range s.silent[sender] {
+			if s.former[state.Edge] {
+				delete(s.silent[sender], id)
+				state.Time, state.Silent = at, false
+				s.returned = append(s.returned, state)
+			}
+		}
+	}
 }
 
 // back ends a silence.

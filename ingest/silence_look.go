@@ -63,6 +63,7 @@ func (s *silence) known(ctx context.Context) bool {
 			s.back(devices.SenderDevice, id, time.Unix(int64(h.last), 0).UTC())
 		}
 	}
+	s.excuse(time.Now())
 	return true
 }
 
@@ -242,6 +243,14 @@ func (s *silence) isSilent(sender devices.Sender, id string) bool {
 	return silent
 }
 
+// isFormer reports whether it is of an edge that is none any more, and not of a
+// device, which has to be heard by another edge.
+func (s *silence) isFormer(r devices.SenderState) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return r.Sender != devices.SenderDevice && s.former[r.Edge]
+}
+
 func earlier(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -288,6 +297,10 @@ func (s *silence) confirmed(ctx context.Context, suspects []devices.SenderState)
 
 // announce tells those who listen, and the log.
 func (s *silence) announce(ctx context.Context, r devices.SenderState) {
+	if s.isFormer(r) {
+		s.ingest.cfg.Log.Info("not missed any more", "sender", r.Sender, "id", r.ID, "edge", r.Edge)
+		return
+	}
 	e := uplink.Event{V: uplink.Version, Time: r.Time, Event: uplink.EventHeard}
 	topic := uplink.Topic{Edge: r.Edge, Kind: uplink.KindEvent, Domain: r.Domain}
 	if r.Silent {

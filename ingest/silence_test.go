@@ -558,12 +558,66 @@ func TestExpectedEdgeFallsSilent(t *testing.T) {
 		i, stop := start(t, p)
 		defer stop()
 		p.alive(i, 5*time.Minute)
-		i.Expect([]string{"rathaus", "feuerwache"})
+		i.Expect([]string{"rathaus", "feuerwache"}, nil)
 		p.alive(i, time.Minute)
 		p.wantSilent(t, i)
 		p.alive(i, 5*time.Minute)
 		p.wantSilent(t, i, "feuerwache")
 	})
+}
+
+// An edge that was revoked is not missed, nor is its gateway, whenever both fell
+// silent and whoever noted it; what it served is.
+func TestFormerEdgeIsNotMissed(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after time.Duration // how long it was not heard before, and is heard afterwards by a broker that does not know
+		first         bool          // it is one already when the ingest starts
+	}{
+		{"while it is heard", 0, 0, false},
+		{"when it was silent for an hour", time.Hour, 0, false},
+		{"while a broker still lets it in", 0, tenMinutes, false},
+		{"before the start", 0, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := watched()
+				former := []string{"dom", "rathaus"}
+				edit := func(*Config) {}
+				if c.first {
+					p.silent = left(time.Now().Add(-time.Hour))[1:]
+					edit = func(cfg *Config) { cfg.Edges, cfg.Former = nil, former }
+				}
+				i, stop := start(t, p, edit)
+				defer stop()
+				if !c.first {
+					p.alive(i, 5*time.Minute)
+					p.pass(c.before)
+					if c.before > 0 {
+						p.wantSilent(t, i, "rathaus")
+					}
+					i.Expect(nil, former)
+				}
+				i.Status(topicStatus, false) // as its connection is cut
+				p.alive(i, c.after)
+				p.pass(knownEvery + 2*lookEvery)
+				if c.before < tooLong {
+					p.wantSilent(t, i)
+				}
+				p.pass(time.Hour)
+				p.wantSilent(t, i, sensor.String())
+				for _, e := range p.events {
+					if e.Event == uplink.EventHeard {
+						t.Errorf("it is said to be heard again: %+v", e)
+					}
+				}
+				i.Expect([]string{"rathaus"}, former[:1]) // the same name again
+				p.alive(i, time.Minute)
+				p.pass(10 * time.Minute)
+				p.wantSilent(t, i, sensor.String(), "rathaus")
+			})
+		})
+	}
 }
 
 // A gateway is silent when it stops and its edge does not.

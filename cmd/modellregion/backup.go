@@ -93,6 +93,9 @@ type foundFile struct {
 
 // look finds out what there is.
 func (b *backingUp) look(c backupCmd) error {
+	if err := backup.Settle(b.cfg.DataDir); err != nil {
+		return err
+	}
 	folder, err := filepath.EvalSymlinks(b.cfg.DataDir)
 	if err != nil {
 		return fmt.Errorf("look into the data folder: %w", err)

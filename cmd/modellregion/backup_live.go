@@ -37,7 +37,15 @@ const (
 func (p *platform) handOutInflux(s *embedded.Server) http.HandlerFunc {
 	return p.handOut(func(ctx context.Context, w http.ResponseWriter) error {
 		out, control := tar.NewWriter(w), http.NewResponseController(w)
-		err := s.Backup(ctx, p.influx.Hold, func(name string, size int64, modified time.Time, content io.Reader) error {
+		hold := func() func() {
+			began := time.Now()
+			release := p.influx.Hold()
+			return func() {
+				release()
+				p.log.Info("a backup has taken a snapshot of InfluxDB, which nobody wrote to meanwhile", "held", time.Since(began).Round(time.Millisecond))
+			}
+		}
+		err := s.Backup(ctx, hold, func(name string, size int64, modified time.Time, content io.Reader) error {
 			if err := control.SetWriteDeadline(time.Now().Add(handWithin)); err != nil {
 				return err
 			}

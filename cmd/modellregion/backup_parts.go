@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"modellregion/internal/backup"
 	"modellregion/opendata/household"
 )
 
@@ -79,13 +80,17 @@ func keepingOf(name string) (kept keeping, known bool) {
 }
 
 // walkData visits what is not a folder below one, with its path within it. An
-// entry of the folder itself may be a link, as to another disk.
+// entry of the folder itself may be a link, as to another disk. The folder may be
+// a disk of its own.
 func walkData(folder string, visit func(name, path string, info fs.FileInfo) error) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
+		if entry.Name() == backup.LostAndFound {
+			continue
+		}
 		top, err := filepath.EvalSymlinks(filepath.Join(folder, entry.Name()))
 		if err != nil {
 			return err
@@ -159,13 +164,4 @@ func owner(name string) (uid, gid int, err error) {
 		return 0, 0, &fs.PathError{Op: "stat", Path: name, Err: err}
 	}
 	return int(s.Uid), int(s.Gid), nil
-}
-
-// device returns the number of the disk that a file is on.
-func device(name string) (uint64, error) {
-	var s unix.Stat_t
-	if err := unix.Stat(name, &s); err != nil {
-		return 0, &fs.PathError{Op: "stat", Path: name, Err: err}
-	}
-	return s.Dev, nil
 }

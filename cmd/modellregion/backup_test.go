@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"modellregion/internal/backup"
 )
 
@@ -162,10 +160,7 @@ func TestRestoreRefusesNewerSchemas(t *testing.T) {
 // A disk that is too small is found out before anything is written to it.
 func TestBackupWantsRoom(t *testing.T) {
 	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("not permitted to mount a small disk: %v", err)
-	}
-	defer func() { _ = unix.Unmount(dir, 0) }() // the folder of the test then cannot be removed, which fails it
+	mountDisk(t, dir, "64k")
 	data := t.TempDir()
 	if err := os.WriteFile(filepath.Join(data, "note"), make([]byte, 100<<10), 0o600); err != nil {
 		t.Fatal(err)

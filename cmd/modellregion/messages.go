@@ -60,7 +60,7 @@ func (p *platform) openIngest(ctx context.Context) error {
 		return err
 	}
 	p.ingest = ingest.New(ingest.Config{
-		Store: p.influx, Directory: p.index, Voice: voice{p.mqtt, p.uplinks}, Edges: edges.names,
+		Store: p.influx, Directory: p.index, Voice: voice{p.mqtt, p.uplinks}, Edges: edges.names, Former: edges.former,
 		Retention: time.Duration(p.cfg.Raw), Log: p.log, Metrics: p.metrics,
 	})
 	// On a connection of its own, which the ingest may hold up: on a common one

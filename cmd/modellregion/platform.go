@@ -18,6 +18,7 @@ import (
 
 	"modellregion/devices/registry"
 	"modellregion/ingest"
+	"modellregion/internal/backup"
 	"modellregion/internal/influx"
 	"modellregion/internal/mqtt"
 )
@@ -124,6 +125,9 @@ func openPlatform(ctx context.Context, cfg config, log *slog.Logger, prepare fun
 	}
 	if err := os.MkdirAll(cfg.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
+	}
+	if err := backup.Settle(cfg.DataDir); err != nil {
+		return nil, err
 	}
 	if cfg.runs(append(insideRoles, rolePublic)...) {
 		if err := p.openInflux(ctx); err != nil {

@@ -13,6 +13,7 @@ import (
 	"modellregion/devices"
 	"modellregion/devices/profiles"
 	"modellregion/devices/registry"
+	"modellregion/internal/backup"
 )
 
 // withConfig is the flag of every command that needs the region.
@@ -67,6 +68,9 @@ func registryPath(cfg config) string { return filepath.Join(cfg.DataDir, "regist
 // openRegistry opens the registry of the data folder, with the key that wraps
 // its keys.
 func openRegistry(ctx context.Context, cfg config) (*registry.Registry, error) {
+	if err := backup.Settle(cfg.DataDir); err != nil {
+		return nil, err
+	}
 	kek, err := loadKEK(cfg)
 	if err != nil {
 		return nil, err

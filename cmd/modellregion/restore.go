@@ -30,7 +30,7 @@ type restoreCmd struct {
 
 // Help says what is done and what is to be done.
 func (restoreCmd) Help() string {
-	return `Puts a backup into the data folder of the configuration, which must be empty or not exist; the platform must not run. Everything is read and compared first; a folder beside the data folder is filled then and takes its place at the end, so that there is never a half of one.
+	return `Puts a backup into the data folder of the configuration, which must be empty or not exist, and may be a disk of its own; the platform must not run. Everything is read and compared first; a folder in the data folder is filled then, and counts from one moment on: what dies before leaves nothing that the platform would start with, and what dies after is finished by it.
 
   modellregion restore -c region.yaml /backup/2026-11-30
   modellregion serve region.yaml
@@ -53,42 +53,33 @@ func (c restoreCmd) Run(ctx context.Context, t *terminal) error {
 	if err := knownSchemas(m); err != nil {
 		return err
 	}
-	place := cfg.DataDir
-	if !c.Check {
-		if place, err = emptyPlace(cfg.DataDir); err != nil {
-			return err
-		}
-		if err := enoughRoom(filepath.Dir(place), m.Bytes()); err != nil {
-			return err
-		}
-	}
-	if err := m.Verify(ctx, c.Dir, newProgress(t, "compared", m.Bytes()).more); err != nil {
-		return fmt.Errorf("this backup is not as it was made, nothing was restored:\n%w", err)
-	}
 	if c.Check {
+		if err := verify(ctx, t, m, c.Dir); err != nil {
+			return err
+		}
 		fmt.Fprintf(t.out, "%s is whole: %d files, %s, everything that was stored before %s\n", c.Dir, len(m.Files), bytesText(m.Bytes()), m.Began.Local().Format(time.DateTime))
 		return nil
 	}
-	folder, err := os.MkdirTemp(filepath.Dir(place), filepath.Base(place)+".restore-*")
+	target, err := backup.NewTarget(cfg.DataDir)
 	if err != nil {
-		return fmt.Errorf("make a folder beside the data folder: %w", err)
+		return err
 	}
-	r := restoring{cfg: cfg, t: t, m: m, folder: folder}
-	r.cfg.DataDir = folder
-	err = m.Copy(ctx, c.Dir, "data", folder, newProgress(t, "restored", m.Bytes()).more)
-	if err == nil {
-		err = r.ready(ctx)
+	r := restoring{cfg: cfg, t: t, m: m, folder: target.Folder()}
+	r.cfg.DataDir = target.Folder()
+	if err := r.fill(ctx, c.Dir, cfg.DataDir, target.Made()); err != nil {
+		return errors.Join(err, target.Abort())
 	}
-	if err == nil {
-		err = belongLike(place, folder)
+	if err := target.Finish(); err != nil {
+		return fmt.Errorf("restore %s: %w", c.Dir, err)
 	}
-	if err == nil {
-		err = backup.Replace(folder, place)
+	r.tell(c.Dir, cfg.DataDir)
+	return nil
+}
+
+func verify(ctx context.Context, t *terminal, m *backup.Manifest, dir string) error {
+	if err := m.Verify(ctx, dir, newProgress(t, "compared", m.Bytes()).more); err != nil {
+		return fmt.Errorf("this backup is not as it was made, nothing was restored:\n%w", err)
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("restore %s: %w", c.Dir, err), os.RemoveAll(folder))
-	}
-	r.tell(c.Dir, place)
 	return nil
 }
 
@@ -106,43 +97,34 @@ func knownSchemas(m *backup.Manifest) error {
 	return errors.Join(errs...)
 }
 
-// emptyPlace returns where the data folder really is, unless there is something
-// in it.
-func emptyPlace(dir string) (string, error) {
-	place, err := filepath.EvalSymlinks(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return filepath.Abs(dir)
-	}
-	if err != nil {
-		return "", fmt.Errorf("look for the data folder: %w", err)
-	}
-	entries, err := os.ReadDir(place)
-	if err != nil {
-		return "", fmt.Errorf("look into the data folder: %w", err)
-	}
-	if len(entries) > 0 {
-		return "", fmt.Errorf("the data folder %s is not empty (it has %s): stop the platform and move the folder aside, as with mv %s %s.old", place, entries[0].Name(), place, place)
-	}
-	here, err := device(place)
-	if err != nil {
-		return "", err
-	}
-	above, err := device(filepath.Dir(place))
-	if err != nil {
-		return "", err
-	}
-	if here != above {
-		return "", fmt.Errorf("the data folder %s is a disk of its own, and so cannot be put in place as a whole: want data_dir to be a folder on it, like %s", place, filepath.Join(place, "data"))
-	}
-	return place, nil
-}
-
-// restoring is a data folder that was copied and is made ready to be used.
+// restoring is a data folder that is copied and made ready to be used.
 type restoring struct {
 	cfg    config // with the folder as its data folder
 	t      *terminal
 	m      *backup.Manifest
 	folder string
+}
+
+// fill compares the backup in dir with its manifest, and makes of it in the folder
+// what belongs into place, which did not exist before when it was made.
+func (r *restoring) fill(ctx context.Context, dir, place string, made bool) error {
+	if err := enoughRoom(place, r.m.Bytes()); err != nil {
+		return err
+	}
+	if err := verify(ctx, r.t, r.m, dir); err != nil {
+		return err
+	}
+	err := r.m.Copy(ctx, dir, "data", r.folder, newProgress(r.t, "restored", r.m.Bytes()).more)
+	if err == nil {
+		err = r.ready(ctx)
+	}
+	if err == nil {
+		err = belongLike(place, r.folder, made)
+	}
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", dir, err)
+	}
+	return nil
 }
 
 // ready brings to the present what depends on when the backup was made, and
@@ -216,15 +198,17 @@ func (r *restoring) tell(dir, place string) {
 	}
 }
 
-// belongLike gives what root has made to the user whose data folder was there.
-func belongLike(place, folder string) error {
+// belongLike gives what root has made to the user whose data folder was there, or
+// whose the folder around it is where the data folder was made too.
+func belongLike(place, folder string, made bool) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
-	uid, gid, err := owner(place)
-	if errors.Is(err, fs.ErrNotExist) {
-		uid, gid, err = owner(filepath.Dir(place))
+	of := place
+	if made {
+		folder, of = place, filepath.Dir(place)
 	}
+	uid, gid, err := owner(of)
 	if err != nil {
 		return fmt.Errorf("find out whose the data folder is: %w", err)
 	}

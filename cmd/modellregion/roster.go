@@ -55,7 +55,7 @@ func (p *platform) followRoster(ctx context.Context) error {
 		}
 		r, err := readRoster(ctx, &p.cfg, p.registry)
 		if err == nil && p.ingest != nil {
-			p.ingest.Expect(r.names)
+			p.ingest.Expect(r.names, r.former)
 		}
 		if err == nil && p.admit != nil {
 			err = p.admit(r)

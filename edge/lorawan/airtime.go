@@ -172,9 +172,11 @@ func onAir(size int, d radio.DataRate) (time.Duration, error) {
 	}
 	const preamble = 8 // symbols
 	slow := d.SpreadingFactor >= 11 && d.BandwidthKHz == 125
-	t, err := airtime.CalculateLoRaAirtime(size, d.SpreadingFactor, d.BandwidthKHz, preamble, airtime.CodingRate45, true, slow)
+	n, err := airtime.CalculateLoRaPayloadSymbolNumber(size, d.SpreadingFactor, airtime.CodingRate45, true, slow)
 	if err != nil {
 		return 0, fmt.Errorf("airtime of %d bytes at %+v: %w", size, d, err)
 	}
-	return t, nil
+	// The library's own, in its int, is negative at SF12 on ARM v7.
+	symbol := time.Millisecond << d.SpreadingFactor / time.Duration(d.BandwidthKHz)
+	return airtime.CalculateLoRaPreambleDuration(symbol, preamble) + time.Duration(n)*symbol, nil
 }

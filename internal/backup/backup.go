@@ -1,10 +1,10 @@
 // Package backup keeps copies of files in a folder, and a manifest that says
 // which they are.
 //
-// It knows how a copy gets onto the disk, how it is told from a changed or
-// unfinished one, and that nothing outside the folder is ever read or written.
-// It leaves to its callers which files there are and what is in them. The
-// manifest is written last: a folder without one is no backup.
+// It knows how a copy gets onto the disk and back into a data folder, how it is
+// told from a changed or unfinished one, and that nothing outside the folder is
+// ever read or written. It leaves to its callers which files there are and what
+// is in them. The manifest is written last: a folder without one is no backup.
 package backup
 
 import (
@@ -159,19 +159,6 @@ func (r reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return r.Reader.Read(p)
-}
-
-// Replace puts a folder, which is beside it on the same disk, in the place of one
-// that is empty or does not exist, as a whole and on disk when it returns.
-func Replace(folder, place string) error {
-	if err := syncAll(folder); err != nil {
-		return fmt.Errorf("write %s to disk: %w", folder, err)
-	}
-	// Unlike rename(2), os.Rename replaces no folder, not even an empty one.
-	if err := unix.Rename(folder, place); err != nil {
-		return fmt.Errorf("put %s in the place of %s: %w", folder, place, err)
-	}
-	return syncAll(filepath.Dir(place))
 }
 
 // syncAll writes the file system of a folder to disk: one call, where a sync of

@@ -83,6 +83,7 @@ var ours = []struct {
 	{"uplink", nil, false, "other programs import the contract, and it must cost them nothing"},
 	{"internal/mqttframe", nil, false, "it follows bytes and nothing else"},
 	{"internal/mqtt", []string{"uplink", "internal/mqttframe"}, true, "a client of MQTT knows nothing of what is sent"},
+	{"internal/authority", []string{"internal/durable"}, false, "what issues identities has to be read as a whole, and knows nobody who has one"},
 }
 
 // leftOut lists what the platform's program for ingests alone is built without.
