@@ -194,11 +194,6 @@ func TestConfigurationIsReadAgain(t *testing.T) {
 
 // What an edge sends while the ingest is replaced is stored, once.
 func TestReloadLosesNothing(t *testing.T) {
-	if underRace {
-		// TopicsIndex.RetainMessage and scanMessages of mochi v2.7.9, when a
-		// list is retained while an edge subscribes. .ci/run has it without.
-		t.Skip("the broker's library has a data race of its own, which this test meets")
-	}
 	edit, logins, db := beside(t)
 	config, _ := withDevices(t, edit...)
 	rathaus, got := asEdge(t, logins, uplink.KindStored)

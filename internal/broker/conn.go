@@ -45,7 +45,8 @@ type conn struct {
 	head []byte     // read already, and to be read again; used by the reading goroutine only
 	addr netip.Addr // of a reader, as it is counted
 
-	frame mqttframe.Follower // used by the reading goroutine only
+	frame     mqttframe.Follower // used by the reading goroutine only
+	lookingUp bool               // holds retains.index; likewise
 }
 
 // Read implements net.Conn.

@@ -18,7 +18,7 @@ import (
 
 // hook decides for the library who may log in and use which topic.
 type hook struct {
-	mochi.HookBase
+	retains
 	log      *slog.Logger
 	accounts atomic.Pointer[accounts]
 
@@ -38,7 +38,12 @@ func (h *hook) ID() string { return "acl" }
 
 // Provides implements mochi.Hook.
 func (h *hook) Provides(b byte) bool {
-	return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck || b == mochi.OnPublish
+	switch b {
+	case mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnPublish,
+		mochi.OnRetainMessage, mochi.OnWill, mochi.OnPacketSent, mochi.OnPacketProcessed:
+		return true
+	}
+	return false
 }
 
 // OnConnectAuthenticate implements mochi.Hook. A will is checked like a
@@ -208,6 +213,9 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	a := (*h.accounts.Load())[string(cl.Properties.Username)]
 	if pk.FixedHeader.Retain && a.role == Edge && pk.TopicName != (uplink.Topic{Edge: a.user, Kind: uplink.KindStatus}).String() {
 		pk.FixedHeader.Retain = false
+	}
+	if pk.FixedHeader.Retain { // nothing but OnRetainMessage comes between
+		h.change(cl)
 	}
 	return pk, nil
 }
