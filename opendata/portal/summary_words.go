@@ -51,7 +51,7 @@ var measures = map[uplink.Domain][]measure{
 	}},
 	uplink.Road: {{
 		quantity: "surface_temperature", little: 2, much: 5, subject: opendata.Text{De: "Die Fahrbahnen sind", En: "Road surfaces are"}, against: ofLately,
-		words: [5]opendata.Text{{De: "ungewöhnlich kalt", En: "unusually cold"}, {De: "kälter als üblich", En: "colder than usual"}, {De: "so warm wie üblich", En: "as warm as usual"},
+		words: [5]opendata.Text{{De: "ungewöhnlich kalt", En: "unusually cold"}, {De: "kälter als üblich", En: "colder than usual"}, {De: "etwa so warm wie üblich", En: "about as warm as usual"},
 			{De: "wärmer als üblich", En: "warmer than usual"}, {De: "ungewöhnlich warm", En: "unusually warm"}},
 		same: opendata.Text{De: "so warm wie sonst", En: "the same as usual"},
 		less: opendata.Text{De: "%s kälter als sonst", En: "%s colder than usual"}, more: opendata.Text{De: "%s wärmer als sonst", En: "%s warmer than usual"},
