@@ -77,11 +77,17 @@ func (s *Server) Backup(ctx context.Context, hold func() (release func()), file 
 	if err != nil {
 		return fmt.Errorf("take a snapshot of InfluxDB: %w", err)
 	}
+	give := func(name string, size int64, modified time.Time, content io.Reader) error {
+		if s.closing.Err() != nil { // ctx ends with it, a moment later
+			return errStopping
+		}
+		return file(name, size, modified, content)
+	}
 	now := time.Now()
-	if err := file("meta/meta.db", int64(len(metadata)), now, bytes.NewReader(metadata)); err != nil {
+	if err := give("meta/meta.db", int64(len(metadata)), now, bytes.NewReader(metadata)); err != nil {
 		return err
 	}
-	if err := hand(ctx, loginsFile(s.dir), filepath.Base(loginsFile(s.dir)), file); err != nil {
+	if err := hand(ctx, loginsFile(s.dir), filepath.Base(loginsFile(s.dir)), give); err != nil {
 		return err
 	}
 	for _, l := range links {
@@ -90,7 +96,7 @@ func (s *Server) Backup(ctx context.Context, hold func() (release func()), file 
 			return fmt.Errorf("read the snapshot of InfluxDB: %w", err)
 		}
 		for _, e := range entries {
-			if err := hand(ctx, filepath.Join(l.dir, e.Name()), path.Join(l.name, e.Name()), file); err != nil {
+			if err := hand(ctx, filepath.Join(l.dir, e.Name()), path.Join(l.name, e.Name()), give); err != nil {
 				return err
 			}
 		}
