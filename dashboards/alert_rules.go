@@ -15,7 +15,7 @@ const stationOf = perMunicipality + ", " + perStation
 // stations alone.
 func alerts() []alert {
 	var all []alert
-	for _, area := range [][]alert{trafficAlerts(), energyAlerts(), roadAlerts(), radioAlerts(), platformAlerts()} {
+	for _, area := range [][]alert{trafficAlerts(), energyAlerts(), roadAlerts(), radioAlerts(), arrivalAlerts(), storeAlerts()} {
 		all = append(all, area...)
 	}
 	return all
@@ -162,16 +162,18 @@ func radioAlerts() []alert {
 	}}
 }
 
-func platformAlerts() []alert {
-	const process, edge = `"` + influx.TagInstance + `"`, `"` + influx.TagEdge + `"`
-	of := func(what, role string) string {
-		return where(what, influx.MeasurementPlatform) + ` AND "` + influx.TagRole + `" = '` + role + `'`
-	}
-	field := func(function, name string) string { return function + `("` + name + `")` }
-	letters := where(field("count", influx.FieldMessage), influx.MeasurementDeadLetter)
+// ofRole selects from what processes or edges say of themselves, and field is
+// what: a function of a field.
+func ofRole(role, what string) string {
+	return where(what, influx.MeasurementPlatform) + ` AND "` + influx.TagRole + `" = '` + role + `'`
+}
+func field(function, name string) string { return function + `("` + name + `")` }
+
+// arrivalAlerts are about the way of readings into the database.
+func arrivalAlerts() []alert {
 	return []alert{{
 		name: "schweigt", title: "Plattform meldet sich nicht", area: AreaPlatform, severity: severe, board: uidPlatform,
-		queries:     []alertQuery{{"A", 10 * time.Minute, of(field("count", influx.FieldReadings), influx.RoleProcess)}},
+		queries:     []alertQuery{{"A", 10 * time.Minute, ofRole(influx.RoleProcess, field("count", influx.FieldReadings))}},
 		expressions: []expression{{"B", "last", "A"}, {"D", "", "$B < 1"}},
 		pending:     5 * time.Minute,
 		noData:      stateAlerting, // nothing is what it watches for
@@ -181,7 +183,7 @@ func platformAlerts() []alert {
 			"und InfluxDB neu starten. Die Edges heben Messwerte sieben Tage auf. Solange dieser Alarm besteht, sagt das Ausbleiben anderer nichts.",
 	}, {
 		name: "verzug", title: "Messwerte kommen verspätet an", area: AreaPlatform, severity: milder, board: uidPlatform,
-		queries:     []alertQuery{{"A", 30 * time.Minute, of(field("mean", influx.FieldLag), influx.RoleProcess) + each("5m", process)}},
+		queries:     []alertQuery{{"A", 30 * time.Minute, ofRole(influx.RoleProcess, field("mean", influx.FieldLag)) + each("5m", perInstance)}},
 		expressions: above("60", "120"), // s
 		pending:     10 * time.Minute,
 		noData:      stateOK, // without uplinks there is no lag
@@ -191,7 +193,7 @@ func platformAlerts() []alert {
 			"und Last von InfluxDB ansehen; ein zweiter Ingest hilft, wenn einer nicht reicht. Der Alarm endet unter 60 s.",
 	}, {
 		name: "rueckstand", title: "Edge mit Rückstand", area: AreaPlatform, severity: milder, board: uidPlatform,
-		queries:     []alertQuery{{"A", 30 * time.Minute, of(field("mean", influx.FieldOutbox), influx.RoleEdge) + each("5m", edge)}},
+		queries:     []alertQuery{{"A", 30 * time.Minute, ofRole(influx.RoleEdge, field("mean", influx.FieldOutbox)) + each("5m", perEdge)}},
 		expressions: above("1000", "4096"), // the window of unconfirmed uplinks
 		pending:     10 * time.Minute,
 		noData:      stateOK,
@@ -199,9 +201,15 @@ func platformAlerts() []alert {
 		summary:     "Edge {{ .Labels.edge }} hat {{ printf \"%.0f\" .Values.B.Value }} Meldungen, die noch niemand gespeichert hat",
 		todo: "Ist die Verbindung des Standorts zu langsam oder unterbrochen? Bestätigt die Plattform (Alarm „Messwerte kommen verspätet an“)? " +
 			"Nach sieben Tagen verwirft das Edge die ältesten. Der Alarm endet unter 1000 Meldungen.",
-	}, {
+	}}
+}
+
+// storeAlerts are about what is stored, or is not.
+func storeAlerts() []alert {
+	letters := where(field("count", influx.FieldMessage), influx.MeasurementDeadLetter)
+	return []alert{{
 		name: "offene-daten", title: "Offene Daten im Rückstand", area: AreaPlatform, severity: milder, board: uidPlatform,
-		queries:     []alertQuery{{"A", 2 * time.Hour, of(field("min", influx.FieldBehind), influx.RoleProcess) + each("5m", process)}},
+		queries:     []alertQuery{{"A", 2 * time.Hour, ofRole(influx.RoleProcess, field("min", influx.FieldBehind)) + each("5m", perInstance)}},
 		expressions: above("1800", "3600"), // s; up to 20 min are usual
 		pending:     15 * time.Minute,
 		noData:      stateOK,
@@ -211,7 +219,7 @@ func platformAlerts() []alert {
 			"In den ersten Stunden einer neuen Region und nach opendata rebuild ist das normal.",
 	}, {
 		name: "platte", title: "Platte fast voll", area: AreaPlatform, severity: severe, board: uidPlatform,
-		queries: []alertQuery{{"A", 30 * time.Minute, of(field("mean", influx.FieldDiskFree)+` / `+field("mean", influx.FieldDiskSize), influx.RoleProcess) + each("5m", process)}},
+		queries: []alertQuery{{"A", 30 * time.Minute, ofRole(influx.RoleProcess, field("mean", influx.FieldDiskFree)+` / `+field("mean", influx.FieldDiskSize)) + each("5m", perInstance)}},
 		// Of the disk; InfluxDB needs room to compact.
 		expressions: below("0.12", "0.1"),
 		pending:     5 * time.Minute,
@@ -223,7 +231,7 @@ func platformAlerts() []alert {
 	}, {
 		name: "datentraeger", title: "Datenträger wird voll", area: AreaPlatform, severity: milder, board: uidPlatform,
 		// The forecast is absent while the disk does not fill.
-		queries:     []alertQuery{{"A", 3 * time.Hour, of(field("mean", influx.FieldDiskFullIn)+` / 86400`, influx.RoleProcess) + each("1h", process)}},
+		queries:     []alertQuery{{"A", 3 * time.Hour, ofRole(influx.RoleProcess, field("mean", influx.FieldDiskFullIn)+` / 86400`) + each("1h", perInstance)}},
 		expressions: below("35", "30"), // days
 		pending:     2 * time.Hour,
 		noData:      stateOK,
@@ -233,7 +241,7 @@ func platformAlerts() []alert {
 			"oder alte Sicherungen woanders aufheben. In den ersten Wochen einer Region wächst bucket raw, bis raw_retention erreicht ist. Der Alarm endet, wenn es für mehr als 35 Tage reicht.",
 	}, {
 		name: "unzustellbar", title: "Unzustellbare Meldungen", area: AreaPlatform, severity: milder, board: uidPlatform,
-		queries:     []alertQuery{{"A", time.Hour, letters + ` GROUP BY ` + edge + `, "` + influx.TagReason + `"`}},
+		queries:     []alertQuery{{"A", time.Hour, letters + ` GROUP BY ` + perEdge + `, "` + influx.TagReason + `"`}},
 		expressions: []expression{{"B", "last", "A"}, {"D", "", "$B >= " + strconv.Itoa(manyLetters)}},
 		pending:     5 * time.Minute,
 		noData:      stateOK,

@@ -188,32 +188,15 @@ var (
 // key and what would be right.
 func (c *config) Validate() error {
 	var errs []error
-	need := func(ok bool, path, want string, args ...any) {
+	need := need(func(ok bool, path, want string, args ...any) {
 		if !ok {
 			errs = append(errs, &strictyaml.Fault{Line: c.lines.Of(path), Text: path + ": " + fmt.Sprintf(want, args...)})
 		}
-	}
-	need(c.Region.Name.De != "" && c.Region.Name.En != "", "region.name", "must be given in de and en, like {de: Modellregion Paderborn, en: Paderborn Model Region}")
-	need(c.Region.Publisher != "", "region.publisher", "must be given, like Stadt Paderborn")
-	need(c.Region.Contact != "", "region.contact", "must be given, like opendata@paderborn.example")
-	need(len(c.Region.Municipalities) > 0, "region.municipalities", "must name at least one")
-	seen := map[string]bool{}
-	for i, m := range c.Region.Municipalities {
-		at := fmt.Sprintf("region.municipalities[%d].", i)
-		need(idPattern.MatchString(m.ID), at+"id", "%q, want lower-case letters, digits and hyphens like paderborn", m.ID)
-		need(!seen[m.ID], at+"id", "%q is there twice", m.ID)
-		seen[m.ID] = true
-		need(m.Name != "", at+"name", "must be given, like Paderborn")
-		need(m.AGS == "" || agsPattern.MatchString(m.AGS), at+"ags", "%q, want 8 digits in quotes like \"05774032\"", m.AGS)
-		need(m.Lat >= 47 && m.Lat <= 55.2 && m.Lon >= 5.8 && m.Lon <= 15.1, at+"lat, lon", "%v, %v is not in Germany, want degrees like 51.7189, 8.7575", m.Lat, m.Lon)
-	}
+	})
+	c.checkRegion(need)
 	need(c.DataDir != "", "data_dir", "must be given, like /var/lib/modellregion")
-	address := func(path, value string) {
-		_, _, err := net.SplitHostPort(value)
-		need(err == nil, path, "%q, want host:port like 127.0.0.1:8080", value)
-	}
-	address("http", c.HTTP)
-	address("internal", c.Internal)
+	need.address("http", c.HTTP)
+	need.address("internal", c.Internal)
 	if c.runsAll() {
 		need((c.MQTT.Listen == "") != (c.MQTT.URL == ""), "mqtt", "want either listen, for the embedded broker, or url, for another")
 		need((c.Influx.Listen == "") != (c.Influx.URL == ""), "influx", "want either listen, for the embedded database, or url, for another")
@@ -234,24 +217,8 @@ func (c *config) Validate() error {
 	}
 	need(c.Influx.URL == "" || isLink(c.Influx.URL, "http", "https"), "influx.url", "%q, want http:// or https://host:port, with user and password in keys of their own", redacted(c.Influx.URL))
 	need(c.Raw >= duration(24*time.Hour), "raw_retention", "%v, want at least 1d", time.Duration(c.Raw))
-	seen = map[string]bool{platformUser: true}
-	inside := 0
-	for i, e := range c.Edges {
-		at := fmt.Sprintf("edges[%d].", i)
-		if err := uplink.CheckEdgeName(e.Name); err != nil {
-			need(false, at+"name", "%v", err)
-		}
-		need(!seen[e.Name], at+"name", "%q is taken", e.Name)
-		seen[e.Name] = true
-		if e.UDP != "" {
-			inside++
-			address(at+"udp", e.UDP)
-			if err := checkLoRaWAN(e.LoRaWAN); err != nil {
-				need(false, at+"lorawan", "%v", err)
-			}
-		}
-	}
-	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
+	seen := map[string]bool{platformUser: true} // names of who logs in
+	c.checkEdges(need, seen)
 	c.checkDatasets(need)
 	c.checkCatalog(need)
 	c.checkPortal(need)
@@ -262,6 +229,45 @@ func (c *config) Validate() error {
 	c.MQTT.TLS.check(need, c.MQTT.URL == "")
 	c.checkReaders(need, seen)
 	return errors.Join(errs...)
+}
+
+// checkRegion finds what is wrong with the region itself.
+func (c *config) checkRegion(need need) {
+	need(c.Region.Name.De != "" && c.Region.Name.En != "", "region.name", "must be given in de and en, like {de: Modellregion Paderborn, en: Paderborn Model Region}")
+	need(c.Region.Publisher != "", "region.publisher", "must be given, like Stadt Paderborn")
+	need(c.Region.Contact != "", "region.contact", "must be given, like opendata@paderborn.example")
+	need(len(c.Region.Municipalities) > 0, "region.municipalities", "must name at least one")
+	seen := map[string]bool{}
+	for i, m := range c.Region.Municipalities {
+		at := fmt.Sprintf("region.municipalities[%d].", i)
+		need(idPattern.MatchString(m.ID), at+"id", "%q, want lower-case letters, digits and hyphens like paderborn", m.ID)
+		need(!seen[m.ID], at+"id", "%q is there twice", m.ID)
+		seen[m.ID] = true
+		need(m.Name != "", at+"name", "must be given, like Paderborn")
+		need(m.AGS == "" || agsPattern.MatchString(m.AGS), at+"ags", "%q, want 8 digits in quotes like \"05774032\"", m.AGS)
+		need(m.Lat >= 47 && m.Lat <= 55.2 && m.Lon >= 5.8 && m.Lon <= 15.1, at+"lat, lon", "%v, %v is not in Germany, want degrees like 51.7189, 8.7575", m.Lat, m.Lon)
+	}
+}
+
+// checkEdges finds what is wrong with the edges, whose names may not be seen yet.
+func (c *config) checkEdges(need need, seen map[string]bool) {
+	inside := 0
+	for i, e := range c.Edges {
+		at := fmt.Sprintf("edges[%d].", i)
+		if err := uplink.CheckEdgeName(e.Name); err != nil {
+			need(false, at+"name", "%v", err)
+		}
+		need(!seen[e.Name], at+"name", "%q is taken", e.Name)
+		seen[e.Name] = true
+		if e.UDP != "" {
+			inside++
+			need.address(at+"udp", e.UDP)
+			if err := checkLoRaWAN(e.LoRaWAN); err != nil {
+				need(false, at+"lorawan", "%v", err)
+			}
+		}
+	}
+	need(inside <= 1, "edges", "%d edges have udp, want at most one inside the platform's process", inside)
 }
 
 // checkPublic finds what is wrong with how the public reaches the platform.
@@ -292,6 +298,12 @@ func (c *config) trusted() []netip.Prefix {
 
 // need notes what is wrong with a key, unless ok, and what would be right.
 type need func(ok bool, path, want string, args ...any)
+
+// address finds a value that is no host and port.
+func (n need) address(path, value string) {
+	_, _, err := net.SplitHostPort(value)
+	n(err == nil, path, "%q, want host:port like 127.0.0.1:8080", value)
+}
 
 // isLink reports whether a URL has one of the schemes, a host and no login.
 func isLink(value string, schemes ...string) bool {
