@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
 	"github.com/brocaar/lorawan"
 	bolt "go.etcd.io/bbolt"
 
@@ -281,23 +282,27 @@ func TestFramesBetweenEdges(t *testing.T) {
 }
 
 func TestUnknownGatewayIsShown(t *testing.T) {
-	addr, _ := startBroker(t, "127.0.0.1:0")
-	d := startDesk(t, addr)
+	addr, stopBroker := startBroker(t, "127.0.0.1:0")
+	stopBroker() // until the gateway has spoken: the next status is due in a minute
 	allowed, err := semtech.ParseAllow("aa01000000000000@127.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)
 	}
+	set := metrics.NewSet()
 	e, err := edge.Open(edge.Config{
 		Name: "rathaus", Dir: t.TempDir(), UDP: "127.0.0.1:0", MQTT: edge.MQTT{URL: "tcp://" + addr, Password: password},
-		Gateways: []semtech.Allowed{allowed},
+		Gateways: []semtech.Allowed{allowed}, Metrics: set,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := startStation(t, e)
 	s.gateway = lorawan.EUI64{0xbb}
-	s.send(semtech.AppendPullData(nil, 1, s.gateway)) // waits in the socket until the edge runs
 	background(t, e.Run)
+	s.send(semtech.AppendPullData(nil, 1, s.gateway))
+	eventually(t, "the unknown gateway is counted", func() bool { return reasons(set) > 0 })
+	startBroker(t, addr)
+	d := startDesk(t, addr)
 	shown := func() bool {
 		d.mu.Lock()
 		defer d.mu.Unlock()
